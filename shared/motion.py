@@ -64,7 +64,10 @@ class MotionClip:
             return rows[low] * (1 - weight) + rows[low + 1] * weight
 
         return MotionClip(
-            fps, interpolate(self.coefficients), interpolate(np.unwrap(self.rotation, axis=0)), interpolate(self.location)
+            fps,
+            interpolate(self.coefficients),
+            interpolate(np.unwrap(self.rotation, axis=0)),
+            interpolate(self.location),
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
