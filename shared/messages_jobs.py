@@ -1,0 +1,89 @@
+"""What each kind of job takes: the ``parameters`` of a ``Submit`` message, by kind.
+
+A path is a path on the backend's machine, or ``"sha256:..."`` of a file that was uploaded or that a job wrote. Where
+``output`` is ``None`` the backend writes into a folder of its own, which it removes when it ends: fetch what you need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class ReconstructJob:
+    """Photographs to an avatar. Result: ``avatar`` (path), ``report``."""
+
+    references: tuple[str, ...]
+    kind: str = "zera"
+    references_kept: int = 4
+    output: str | None = None
+
+
+@dataclass(frozen=True)
+class AnimateJob:
+    """Speech, video or Live Link Face CSV to a motion clip.
+
+    Result: ``fps``, ``frames``, ``output``; parts ``coefficients`` [T, 52], ``rotation`` [T, 3], ``location`` [T, 3] float32.
+    """
+
+    source: str
+    fps: float = 25.0
+    seed: int = 0
+    output: str | None = None
+
+
+@dataclass(frozen=True)
+class RenderJob:
+    """An avatar and a clip to frames. Result: ``frames`` (paths). Each finished frame comes in a ``Progress`` message.
+
+    The clip is a ``.npz`` file, or parts ``coefficients`` [T, 52], ``rotation`` [T, 3], ``location`` [T, 3] with ``fps``.
+    """
+
+    avatar: str
+    clip: str | None = None
+    fps: float = 25.0
+    first: int | None = None  # 1-based, inclusive
+    last: int | None = None
+    size: int = 512
+    quality: Literal["preview", "final"] = "final"
+    background: str = "keep"
+    passes: tuple[str, ...] = ("rgba",)
+    camera: dict[str, Any] | tuple[dict[str, Any], ...] | None = None  # Camera.to_json(), or one a frame
+    audio: str | None = None
+    output: str | None = None  # a folder, .mp4 or .png
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class MeshJob:
+    """An avatar to a mesh file. Result: ``output``. The clip as in ``RenderJob``, or none for the photograph's own pose."""
+
+    avatar: str
+    output: str | None = None
+    surface: Literal["head", "volume"] = "head"
+    resolution: int = 192
+    frame: int | None = None
+    clip: str | None = None
+    fps: float = 25.0
+
+
+@dataclass(frozen=True)
+class HeadJob:
+    """What the add-on builds the avatar object from.
+
+    Result: ``kind``, ``camera`` (``Camera.to_json()``), ``coefficients`` [52], ``head_to_world`` [4][4]; parts
+    ``vertices`` [V, 3] float32, ``faces`` [F, 3] int32, ``shape_keys`` [52, V, 3] float32, ``uv`` [F, 3, 2] float32,
+    ``texture`` [T, T, 3] uint8.
+    """
+
+    avatar: str
+
+
+JOB_PARAMETERS: dict[str, type] = {
+    "reconstruct": ReconstructJob,
+    "animate": AnimateJob,
+    "render": RenderJob,
+    "mesh": MeshJob,
+    "head": HeadJob,
+}
