@@ -1,0 +1,1 @@
+"""Between Blender's data and the core: pump, images, meshes, actions, strips, cameras, handlers. No user interface."""
