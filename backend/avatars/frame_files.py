@@ -1,0 +1,93 @@
+"""The files of a rendered frame: PNG for colour, 32-bit OpenEXR for depth, each written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from shared.errors import LimnerError
+
+# zlib level of the PNGs: 3 takes half the time of 6 and a tenth more room
+PNG_COMPRESSION = 3
+DIGEST_KEY = "limner-request"
+PNG_END = struct.pack(">I4sI", 0, b"IEND", 0xAE426082)
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def storage_error(error: Exception, path: Path) -> LimnerError:
+    """What a failed write tells the user: ``DISK_FULL`` or ``OUTPUT_NOT_WRITABLE``."""
+    number = getattr(error, "errno", None)
+    if number in FULL or any(os.strerror(full) in str(error) for full in FULL):
+        return LimnerError(
+            "DISK_FULL", f"There is no room left to write {path}.", "Free some space, then go on with --resume."
+        )
+    reason = os.strerror(number) if number else str(error)
+    return LimnerError("OUTPUT_NOT_WRITABLE", f"{path} cannot be written ({reason}).", "Choose another place for it.")
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path``: renamed into it when the block ends well, removed when it does not.
+
+    Raises:
+        LimnerError: ``DISK_FULL`` or ``OUTPUT_NOT_WRITABLE``.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_png(path: Path, pixels: np.ndarray, digest: str = "") -> None:
+    """Write [H, W, 3 or 4] uint8 sRGB, straight alpha, as PNG with ``digest`` in its text.
+
+    Raises:
+        LimnerError: ``DISK_FULL`` or ``OUTPUT_NOT_WRITABLE``.
+    """
+    text = PngImagePlugin.PngInfo()
+    text.add_text(DIGEST_KEY, digest)
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "PNG", compress_level=PNG_COMPRESSION, pnginfo=text)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(encoded.getbuffer())
+
+
+def write_depth(path: Path, depth: np.ndarray, digest: str = "") -> None:
+    """Write [H, W] float32 metres (``inf`` where nothing is) as the channel ``Z`` of an OpenEXR file.
+
+    Raises:
+        LimnerError: ``DISK_FULL`` or ``OUTPUT_NOT_WRITABLE``.
+    """
+    import OpenEXR
+
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, DIGEST_KEY: digest}
+    with written_whole(path) as temporary:
+        try:
+            with OpenEXR.File(header, {"Z": np.ascontiguousarray(depth, np.float32)}) as file:
+                file.write(str(temporary))
+        except RuntimeError as error:  # the library's only kind of error
+            raise storage_error(error, path) from error
+
+
+def is_whole(path: Path, digest: str) -> bool:
+    """Whether ``path`` is a finished file of the very frame that ``digest`` names."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    # a renamed file is whole unless the machine itself went down; of a PNG that shows at its end
+    return digest.encode() in data[:4096] and (path.suffix != ".png" or data.endswith(PNG_END))
