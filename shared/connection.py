@@ -1,4 +1,4 @@
-"""The connection file: where a running backend listens and the keys to talk to it. Whoever can read it may command it."""
+"""The connection file: where a backend listens and the keys to talk to it. Whoever can read it may command it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Connection:
                 mode = os.fstat(file.fileno()).st_mode
                 text = file.read(65536)
         except FileNotFoundError as error:
-            raise LimnerError("FILE_NOT_FOUND", f"{path} does not exist.", "Start the backend: limner serve.") from error
+            raise LimnerError("FILE_NOT_FOUND", f"{path} does not exist.", "Start the backend.") from error
         except (OSError, UnicodeDecodeError) as error:
             raise LimnerError("CONNECTION_FILE_INVALID", f"{path} cannot be read ({error}).", remedy) from error
         if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
@@ -89,7 +89,8 @@ class Connection:
         try:
             connection: Connection = read_fields(cls, json.loads(text))
         except (ValueError, RecursionError, LimnerError) as error:
-            raise LimnerError("CONNECTION_FILE_INVALID", f"{path} is not a connection file ({error}).", remedy) from error
+            cause = f"{path} is not a connection file ({error})."
+            raise LimnerError("CONNECTION_FILE_INVALID", cause, remedy) from error
         keys = (connection.server_key, connection.client_public, connection.client_secret)
         if set(CHANNELS) - set(connection.endpoints) or any(len(key) != 40 for key in keys):
             raise LimnerError("CONNECTION_FILE_INVALID", f"{path} lacks an endpoint or a key.", remedy)

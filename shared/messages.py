@@ -1,8 +1,9 @@
 """The wire's messages: UTF-8 JSON headers described by frozen dataclasses, arrays as raw parts behind them.
 
-One message is a list of frames ``[b"LMNR", header, part, part, ...]``. The header is a JSON object: ``type`` (the class's
-name), the class's fields, and ``parts``, one ``{name, dtype, shape}`` for each raw part. Unknown fields are ignored, so a
-newer peer may add some; everything else that does not fit is refused with ``MESSAGE_INVALID``. Nothing is ever unpickled.
+One message is a list of frames ``[b"LMNR", header, part, part, ...]``. The header is a JSON object: ``type`` (the
+class's name), the class's fields, and ``parts``, one ``{name, dtype, shape}`` for each raw part. Unknown fields are
+ignored, so a newer peer may add some; everything else that does not fit is refused with ``MESSAGE_INVALID``. Nothing is
+ever unpickled.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import PurePath
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -405,7 +406,7 @@ def _read_parts(described: Any, frames: Sequence[Any]) -> Parts:
     return parts
 
 
-@lru_cache(maxsize=None)
+@cache
 def _annotations(cls: type) -> dict[str, tuple[Any, bool]]:
     hints = get_type_hints(cls)
     return {f.name: (hints[f.name], f.default is MISSING and f.default_factory is MISSING) for f in fields(cls)}

@@ -24,7 +24,8 @@ class ReconstructJob:
 class AnimateJob:
     """Speech, video or Live Link Face CSV to a motion clip.
 
-    Result: ``fps``, ``frames``, ``output``; parts ``coefficients`` [T, 52], ``rotation`` [T, 3], ``location`` [T, 3] float32.
+    Result: ``fps``, ``frames``, ``output``; parts ``coefficients`` [T, 52], ``rotation`` and ``location`` [T, 3]
+    float32.
     """
 
     source: str
@@ -37,7 +38,8 @@ class AnimateJob:
 class RenderJob:
     """An avatar and a clip to frames. Result: ``frames`` (paths). Each finished frame comes in a ``Progress`` message.
 
-    The clip is a ``.npz`` file, or parts ``coefficients`` [T, 52], ``rotation`` [T, 3], ``location`` [T, 3] with ``fps``.
+    The clip is a ``.npz`` file, or parts ``coefficients`` [T, 52], ``rotation`` [T, 3] and ``location`` [T, 3] with
+    ``fps``.
     """
 
     avatar: str
@@ -57,7 +59,7 @@ class RenderJob:
 
 @dataclass(frozen=True)
 class MeshJob:
-    """An avatar to a mesh file. Result: ``output``. The clip as in ``RenderJob``, or none for the photograph's own pose."""
+    """An avatar to a mesh file; result: ``output``. The clip as in ``RenderJob``, without one the photograph's."""
 
     avatar: str
     output: str | None = None
