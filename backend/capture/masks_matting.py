@@ -1,0 +1,132 @@
+"""The person's soft outline: what the networks believe, sharpened by the picture's own colours."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.capture.detection import FaceLandmarks
+from backend.capture.detection_models import person_probability
+from backend.capture.masks_fill import spread
+
+CROPS = (2.3, 3.4, 5.0)  # sides of the crops around the head given to the segmenter, in sides of the face
+CHIN = 152
+
+
+def person_belief(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.float32]:
+    """[H, W] in [0, 1]: the segmenter's opinion, fused over crops of several sizes and their mirror images, because
+    its 256 px see outlines finely only in small crops and know what a body is only in large ones."""
+    height, width = rgb.shape[:2]
+    votes = np.zeros((height, width), np.float32)
+    weights = np.full((height, width), 1e-6, np.float32)
+    x = (face.box[0] + face.box[2]) / 2
+    y = (face.box[1] + face.box[3]) / 2 + 0.2 * face.side
+    boxes = [(0, 0, width, height)]
+    for factor in CROPS:
+        half = factor * face.side / 2
+        left, right = max(0, int(x - half)), min(width, int(x + half))
+        top, bottom = max(0, int(y - half)), min(height, int(y + half))
+        if (right - left) * (bottom - top) < 0.9 * width * height:
+            boxes.append((left, top, right, bottom))
+    for left, top, right, bottom in boxes:
+        crop = rgb[top:bottom, left:right]
+        shrink = min(1.0, 640 / max(crop.shape[:2]))
+        small = cv2.resize(crop, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else crop
+        belief = person_probability(small)
+        mirrored = person_probability(np.ascontiguousarray(small[:, ::-1]))[:, ::-1]
+        belief = cv2.resize((belief + mirrored) / 2, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+        odds = np.log(np.clip(belief, 0.01, 0.99) / np.clip(1 - belief, 0.01, 0.99))
+        # near a cut through the picture the segmenter guesses
+        taper = np.ones_like(belief)
+        reach = 0.12 * (right - left)
+        columns = np.arange(right - left, dtype=np.float32)
+        rows = np.arange(bottom - top, dtype=np.float32)[:, None]
+        if left > 0:
+            taper = np.minimum(taper, columns / reach)
+        if right < width:
+            taper = np.minimum(taper, columns[::-1] / reach)
+        if top > 0:
+            taper = np.minimum(taper, rows / reach)
+        if bottom < height:
+            taper = np.minimum(taper, rows[::-1] / reach)
+        weight = taper * (max(width, height) / max(right - left, bottom - top))
+        votes[top:bottom, left:right] += weight * odds
+        weights[top:bottom, left:right] += weight
+    return np.asarray(1 / (1 + np.exp(-votes / weights)), np.float32)
+
+
+def person_matte(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.float32]:
+    """[H, W] in [0, 1], soft on hair. Where foreground and background colours near the outline differ, they decide;
+    elsewhere the segmenter does."""
+    height, width = rgb.shape[:2]
+    shrink = min(1.0, 1024 / max(height, width))
+    size = (round(width * shrink), round(height * shrink))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if shrink < 1 else rgb
+    belief = person_belief(rgb, face)
+    if shrink < 1:
+        belief = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
+    belief = _one_piece(belief, face.points[CHIN, :2] * shrink, face, shrink)
+    matte = _refine(small, belief, face, shrink)
+    if shrink < 1:
+        matte = cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR)
+        guided = cv2.ximgproc.guidedFilter(rgb, matte, max(2, round(2 / shrink)), 20.0)
+        matte = np.where((matte > 0.02) & (matte < 0.98), np.clip(guided, 0, 1), matte)
+    return np.asarray(matte, np.float32)
+
+
+def _one_piece(
+    belief: NDArray[np.float32], chin: NDArray[np.float32], face: FaceLandmarks, shrink: float
+) -> NDArray[np.float32]:
+    """The belief without other people and without holes: only what hangs together with the face."""
+    inside = (belief > 0.4).astype(np.uint8)
+    cv2.fillConvexPoly(inside, cv2.convexHull((face.points[:468, :2] * shrink).astype(np.int32)), 1)
+    _, labels = cv2.connectedComponents(inside, connectivity=4)
+    row, column = np.clip(chin[::-1].astype(int) - 2, 0, np.array(inside.shape) - 1)
+    mine = labels == labels[row, column]
+    near = cv2.dilate(mine.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    return np.where(near, belief, np.minimum(belief, 0.02)).astype(np.float32)
+
+
+def _refine(
+    rgb: NDArray[np.uint8], belief: NDArray[np.float32], face: FaceLandmarks, shrink: float
+) -> NDArray[np.float32]:
+    """Alpha in the uncertain band around the outline from local colours, smoothed along the picture's edges."""
+    side = face.side * shrink
+    image = rgb.astype(np.float32)
+    inside, outside = belief > 0.5, belief <= 0.5
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
+    away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, 5)
+    rows = np.arange(rgb.shape[0], dtype=np.float32)[:, None]
+    chin = face.points[CHIN, 1] * shrink
+    headness = 1 / (1 + np.exp((rows - chin - 0.5 * side) / (0.1 * side)))  # strands fly around the head, not the coat
+    band_out = (0.025 + 0.055 * headness) * side
+    band_in = (0.02 + 0.02 * headness) * side
+    sure_person = (depth > band_in) & (belief > 0.9)
+    sure_scene = (away > band_out) & (belief < 0.15)
+    unknown = ~(sure_person | sure_scene)
+    near = cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(2, round(0.12 * side))) > 0
+    front, front_variance = _local(image, (sure_person & near).astype(np.float32))
+    back, back_variance = _local(image, (sure_scene & near).astype(np.float32))
+    apart = front - back
+    contrast = (apart**2).sum(axis=2)
+    by_colour = np.clip(((image - back) * apart).sum(axis=2) / np.maximum(contrast, 1.0), 0, 1)
+    trust = contrast / (contrast + 4 * (front_variance + back_variance) + 300)
+    trust = trust**2
+    # far from the belief's outline a colour alike is more likely texture of the scene than a strand
+    alpha = np.where(unknown, trust * by_colour + (1 - trust) * belief, sure_person.astype(np.float32))
+    alpha = alpha.astype(np.float32)
+    smooth = cv2.ximgproc.guidedFilter(rgb, alpha, max(2, round(0.02 * side)), 30.0)
+    alpha = np.where(unknown, np.clip((smooth - 0.04) / 0.92, 0, 1), alpha)
+    return np.asarray(alpha, np.float32)
+
+
+def _local(
+    image: NDArray[np.float32], weight: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean colour [H, W, 3] and variance summed over channels [H, W] of the nearest weighted pixels."""
+    if not weight.any():
+        return image, np.full(image.shape[:2], 1e4, np.float32)
+    both = spread(np.concatenate([image, image**2], axis=2), weight)
+    mean, square = both[..., :3], both[..., 3:]
+    return mean, np.maximum(square - mean**2, 0).sum(axis=2)
