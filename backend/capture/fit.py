@@ -1,0 +1,325 @@
+"""Fit the head model to mediapipe's landmarks: one identity, and for every picture an expression, a pose and a camera.
+
+Damped Gauss-Newton on the reprojection error. Unknowns: 80 identity directions shared by all pictures; for each picture
+52 actions, a rotation and a translation. Priors keep identity and expression from trading places: identities are unit
+Gaussians, actions are small, left and right alike, and stay in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
+from scipy.spatial.transform import Rotation
+
+from backend.capture.correspondence import IRISES, LANDMARKS, correspondence
+from backend.capture.detection import FaceLandmarks, detect_face
+from backend.head.model import EYE, HeadModel, head_model
+from shared.arkit import ARKIT_INDEX, ARKIT_NAMES, mirrored
+from shared.camera import Camera
+
+ACTIONS = len(ARKIT_NAMES)
+FACE_DISTANCE = 1.1  # metres: how far portraits are taken from; one picture does not tell distance from size
+FACE_SIDE = 0.185  # metres: the longer side of the landmarks' box on a mean head seen from the front
+# OpenCV camera axes in the world's: x right, y down, z forward along +Y
+_WORLD_TO_CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class FitWeights:
+    """Strengths of the priors against the landmarks.
+
+    Args:
+        landmark: standard deviation of a landmark, in sides of the face; errors of neighbours are correlated,
+            so it is larger than a single mark's noise.
+        action: standard deviation of an action's coefficient.
+        asymmetry: standard deviation of the difference of left and right.
+        identity: weight of the identity's prior.
+        iterations: Gauss-Newton steps.
+    """
+
+    landmark: float = 0.035
+    action: float = 0.35
+    asymmetry: float = 0.12
+    identity: float = 1.0
+    iterations: int = 20
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """The head model laid on one picture.
+
+    Args:
+        identity: [80] standard deviations.
+        coefficients: [52] ARKit values in [0, 1].
+        head_to_world: [4, 4]; the world's origin is the head's, Z up, the camera looks along +Y.
+        camera: the picture's camera.
+        neutral: [V, 3] metres, the neutral body with the residual of the landmarks spread over its surface.
+        residual: root mean square reprojection error before that, in sides of the face.
+    """
+
+    identity: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    head_to_world: NDArray[np.float64]
+    camera: Camera
+    neutral: NDArray[np.float64]
+    residual: float
+
+
+def fit_heads(
+    faces: Sequence[FaceLandmarks], sizes: Sequence[tuple[int, int]], weights: FitWeights | None = None
+) -> list[HeadFit]:
+    """Fit one identity to faces of the same person.
+
+    Args:
+        faces: the landmarks found in each picture.
+        sizes: width and height of each picture in pixels.
+        weights: strengths of the priors.
+
+    Returns:
+        A ``HeadFit`` for each picture; all share ``identity``.
+    """
+    weights = weights or FitWeights()
+    model, marks = head_model(), correspondence()
+    views = [_View.start(face, size) for face, size in zip(faces, sizes, strict=True)]
+    mean, directions, actions = marks.on(model.mean), marks.on(model.identity), marks.on(model.actions)
+    identity = np.zeros(len(directions))
+    confidence = _landmark_weights(marks.spread)
+    directions_count = len(directions)
+    prior = _action_prior(weights)
+    for step in range(weights.iterations):
+        width = directions_count + len(views) * (ACTIONS + 6)
+        normal, gradient = np.zeros((width, width)), np.zeros(width)
+        shape = slice(0, directions_count)
+        normal[shape, shape] += np.eye(directions_count) * weights.identity
+        gradient[shape] -= weights.identity * identity
+        neutral = mean + np.tensordot(identity, directions, axes=1)
+        for index, view in enumerate(views):
+            residual, jacobian = _linearise(view, neutral, directions, actions)
+            size = np.linalg.norm(residual, axis=1) / view.side
+            robust = confidence / (1 + (size / 0.04) ** 2)
+            root = np.sqrt(robust / LANDMARKS * 100)[:, None] / (weights.landmark * view.side)
+            rows = (jacobian * root[..., None]).reshape(-1, jacobian.shape[-1])
+            error = (residual * root).reshape(-1)
+            own = directions_count + index * (ACTIONS + 6)
+            columns = np.r_[np.arange(directions_count), np.arange(own, own + ACTIONS + 6)]
+            if step < 3:  # the pose first
+                rows[:, : directions_count + ACTIONS] = 0
+            normal[np.ix_(columns, columns)] += rows.T @ rows
+            gradient[columns] += rows.T @ error
+            action_slice = slice(own, own + ACTIONS)
+            normal[action_slice, action_slice] += prior
+            gradient[action_slice] -= prior @ view.coefficients
+        change = _bounded_step(normal, gradient, [view.coefficients for view in views], directions_count)
+        identity = np.clip(identity + change[:directions_count], -3.5, 3.5)
+        for index, view in enumerate(views):
+            own = directions_count + index * (ACTIONS + 6)
+            view.move(change[own : own + ACTIONS + 6])
+    neutral = mean + np.tensordot(identity, directions, axes=1)
+    body = model.neutral(identity)
+    return [view.finished(identity, neutral, actions, body, confidence) for view in views]
+
+
+def measure_head_rotation(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """[3] XYZ Euler angles in radians of the largest face, against the camera's axes."""
+    fit = fit_heads([detect_face(rgb)], [(rgb.shape[1], rgb.shape[0])])[0]
+    return Rotation.from_matrix(fit.head_to_world[:3, :3]).as_euler("xyz")
+
+
+@dataclass
+class _View:
+    """The unknowns of one picture while they are sought."""
+
+    points: NDArray[np.float64]  # [478, 2] px
+    side: float  # px
+    focal: float
+    centre: NDArray[np.float64]
+    size: tuple[int, int]
+    coefficients: NDArray[np.float64]
+    rotation: NDArray[np.float64]  # head frame to camera
+    translation: NDArray[np.float64]
+
+    @classmethod
+    def start(cls, face: FaceLandmarks, size: tuple[int, int]) -> _View:
+        points = face.points[:, :2].astype(np.float64)
+        # The height of a face does not shrink when it turns, so it tells the scale
+        upright = points @ np.array([[np.cos(face.roll), -np.sin(face.roll)], [np.sin(face.roll), np.cos(face.roll)]])
+        side = float(np.ptp(upright[:468, 1]))
+        focal = FACE_DISTANCE * side / FACE_SIDE
+        centre = np.array([size[0] / 2, size[1] / 2])
+        middle = (points[33] + points[263]) / 2 - centre
+        translation = np.array([*(middle * FACE_DISTANCE / focal), FACE_DISTANCE])
+        rotation = Rotation.from_euler("z", face.roll).as_matrix() @ _WORLD_TO_CAMERA
+        nose, eyes = face.points[1], (face.points[33] + face.points[263]) / 2
+        turn = np.arctan2(nose[0] - eyes[0], 0.75 * np.linalg.norm(face.points[152, :2] - eyes[:2]))
+        rotation = rotation @ Rotation.from_euler("z", turn).as_matrix()
+        return cls(points, side, focal, centre, size, np.zeros(ACTIONS), rotation, translation)
+
+    def project(self, places: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """[N, 3] head frame -> pixels [N, 2] and camera coordinates [N, 3]."""
+        in_camera = places @ self.rotation.T + self.translation
+        return in_camera[:, :2] / in_camera[:, 2:] * self.focal + self.centre, in_camera
+
+    def move(self, change: NDArray[np.float64]) -> None:
+        self.coefficients = np.clip(self.coefficients + change[:ACTIONS], 0, 1)
+        turn = change[ACTIONS : ACTIONS + 3]
+        turn = turn * min(1.0, 0.5 / (np.linalg.norm(turn) + 1e-12))
+        self.rotation = Rotation.from_rotvec(turn).as_matrix() @ self.rotation
+        self.translation = self.translation + change[ACTIONS + 3 :]
+
+    def finished(
+        self,
+        identity: NDArray[np.float64],
+        neutral_marks: NDArray[np.float64],
+        actions: NDArray[np.float64],
+        body: NDArray[np.float64],
+        confidence: NDArray[np.float64],
+    ) -> HeadFit:
+        places = neutral_marks + np.tensordot(self.coefficients, actions, axes=1)
+        pixels, in_camera = self.project(places)
+        error = self.points - pixels
+        residual = float(np.sqrt((confidence[:, None] * error**2).sum() / confidence.sum()) / self.side)
+        shift = np.zeros((LANDMARKS, 3))
+        shift[:, :2] = error * in_camera[:, 2:] / self.focal
+        neutral = body + spread_over_surface(head_model(), shift @ self.rotation, confidence)
+        head_to_world = np.eye(4)
+        head_to_world[:3, :3] = _WORLD_TO_CAMERA.T @ self.rotation
+        world_to_camera = np.eye(4)
+        world_to_camera[:3, :3] = _WORLD_TO_CAMERA
+        world_to_camera[:3, 3] = self.translation
+        intrinsics = np.array([[self.focal, 0, self.centre[0]], [0, self.focal, self.centre[1]], [0, 0, 1.0]])
+        camera = Camera(intrinsics, world_to_camera, *self.size)
+        return HeadFit(identity, self.coefficients, head_to_world, camera, neutral, residual)
+
+
+def _linearise(
+    view: _View, neutral: NDArray[np.float64], directions: NDArray[np.float64], actions: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Residual [L, 2] px and Jacobian [L, 2, D + 52 + 6] px of the projected landmarks."""
+    places = neutral + np.tensordot(view.coefficients, actions, axes=1)
+    pixels, in_camera = view.project(places)
+    x, y, z = in_camera.T
+    perspective = np.zeros((len(places), 2, 3))
+    perspective[:, 0, 0] = perspective[:, 1, 1] = view.focal / z
+    perspective[:, 0, 2], perspective[:, 1, 2] = -view.focal * x / z**2, -view.focal * y / z**2
+    turned = perspective @ view.rotation
+    linear = np.concatenate([directions, actions])  # [D + 52, L, 3]
+    by_shape = np.einsum("lij,dlj->lid", turned, linear, optimize=True)
+    arm = in_camera - view.translation
+    cross = np.zeros((len(places), 3, 3))  # d(exp(w) p) / dw = -[p]x
+    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = arm[:, 2], -arm[:, 1], arm[:, 0]
+    cross -= cross.transpose(0, 2, 1)
+    return view.points - pixels, np.concatenate([by_shape, perspective @ cross, perspective], axis=2)
+
+
+def _bounded_step(
+    normal: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    coefficients: Sequence[NDArray[np.float64]],
+    directions_count: int,
+) -> NDArray[np.float64]:
+    """Solve the normal equations with every coefficient kept in [0, 1]: bound ones are frozen and the rest solved anew."""
+    low, high = np.full(len(gradient), -np.inf), np.full(len(gradient), np.inf)
+    for index, values in enumerate(coefficients):
+        own = directions_count + index * (ACTIONS + 6)
+        low[own : own + ACTIONS], high[own : own + ACTIONS] = -values, 1 - values
+    change = np.zeros(len(gradient))
+    free = np.ones(len(gradient), bool)
+    damping = np.eye(len(gradient)) * 1e-6 * np.trace(normal) / len(gradient)
+    for _ in range(12):
+        right = gradient[free] - normal[np.ix_(free, ~free)] @ change[~free]
+        change[free] = np.linalg.solve((normal + damping)[np.ix_(free, free)], right)
+        outside = free & ((change < low - 1e-9) | (change > high + 1e-9))
+        if not outside.any():
+            break
+        change[outside] = np.clip(change[outside], low[outside], high[outside])
+        free &= ~outside
+    return np.clip(change, low, high)
+
+
+def _action_prior(weights: FitWeights) -> NDArray[np.float64]:
+    """[52, 52] precision of the coefficients: small, and left like right except where the gaze goes sideways."""
+    prior = np.eye(ACTIONS) / weights.action**2
+    for name in ("tongueOut", "cheekPuff", "jawForward", "mouthShrugUpper", "mouthShrugLower"):
+        prior[ARKIT_INDEX[name], ARKIT_INDEX[name]] *= 4  # landmarks hardly see these
+    for name in ARKIT_NAMES:
+        other = mirrored(name)
+        if not name.endswith("Left") or other == name or name in ("jawLeft", "mouthLeft"):
+            continue
+        # both eyes look the same way: left's "in" is right's "out"
+        other = {"eyeLookInLeft": "eyeLookOutRight", "eyeLookOutLeft": "eyeLookInRight"}.get(name, other)
+        a, b = ARKIT_INDEX[name], ARKIT_INDEX[other]
+        precision = 1 / weights.asymmetry**2
+        prior[a, a] += precision
+        prior[b, b] += precision
+        prior[a, b] -= precision
+        prior[b, a] -= precision
+    return prior
+
+
+def _landmark_weights(spread: NDArray[np.float32]) -> NDArray[np.float64]:
+    """[478] Trust in each landmark: its place on the surface known within ``spread`` metres; lids, lips and irises matter most."""
+    trust = 1 / (1 + (spread.astype(np.float64) / 0.004) ** 2)
+    trust[IRISES] = 2.0
+    return trust
+
+
+def spread_over_surface(
+    model: HeadModel, shift: NDArray[np.float64], trust: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Carry offsets known at the landmarks to the whole surface, smoothly along the mesh (never across the lips).
+
+    Args:
+        shift: [478, 3] metres, head frame.
+        trust: [478] weights.
+
+    Returns:
+        [V, 3] metres: minimises the squared bi-Laplacian over the mesh and the misfit at the landmarks; an eyeball
+        moves as a whole.
+    """
+    marks = correspondence()
+    solve, weight, system = _surface_system(model)
+    right = system.T @ (weight[:, None] * (trust[:468, None] * shift[:468]))
+    offset = solve(right)
+    eyes = model.region == EYE
+    for side, ring in ((1, slice(473, 478)), (-1, slice(468, 473))):
+        ball = eyes & (model.mean[:, 0] * side > 0)
+        lids = marks.vertices[_LIDS_LEFT if side > 0 else _LIDS_RIGHT].reshape(-1)
+        offset[ball] = 0.5 * offset[lids].mean(axis=0) + 0.5 * shift[ring].mean(axis=0)
+    return offset
+
+
+_LIDS_LEFT = np.array([263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466])
+_LIDS_RIGHT = np.array([33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246])
+
+
+def _surface_system(model: HeadModel):  # type: ignore[no-untyped-def]
+    """The factorised smoothness system of ``spread_over_surface``; it depends on the model alone."""
+    if not _SURFACE_SYSTEM:
+        marks = correspondence()
+        count = len(model.mean)
+        edges = np.concatenate([model.faces[:, [0, 1]], model.faces[:, [1, 2]], model.faces[:, [2, 0]]])
+        length = np.linalg.norm(model.mean[edges[:, 0]] - model.mean[edges[:, 1]], axis=1).clip(5e-4)
+        graph = sparse.coo_matrix((0.004 / length, (edges[:, 0], edges[:, 1])), (count, count)).tocsr()
+        graph = graph.maximum(graph.T)
+        laplacian = sparse.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
+        trust = _landmark_weights(marks.spread)[:468]
+        rows = np.repeat(np.arange(468), 3)
+        at_marks = sparse.coo_matrix(
+            (marks.weights[:468].ravel().astype(float), (rows, marks.vertices[:468].ravel())), (468, count)
+        ).tocsr()
+        weight = np.full(468, 6.0)
+        system = (
+            laplacian.T @ laplacian
+            + 1e-4 * sparse.identity(count)
+            + at_marks.T @ sparse.diags(weight * trust) @ at_marks
+        )
+        _SURFACE_SYSTEM.append((splu(system.tocsc()).solve, weight, at_marks))
+    return _SURFACE_SYSTEM[0]
+
+
+_SURFACE_SYSTEM: list = []
