@@ -29,6 +29,8 @@ RANKS = {
     "server": 4,
     "farm": 4,
     "doctor": 4,
+    "terminal": 4,
+    "arguments": 4,
     "cli": 5,
     "__main__": 6,
 }

@@ -1,0 +1,155 @@
+"""The grammar of the ``limner`` command (DESIGN.md section 10)."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from pathlib import Path
+
+from shared.arkit import ARKIT_INDEX
+
+VERSION = "0.1.0"
+PASSES = ("rgba", "depth", "head", "torso", "mixer")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    parser = argparse.ArgumentParser(
+        prog="limner", description="A talking portrait: a photograph and a piece of speech become an animated avatar."
+    )
+    parser.add_argument("--version", action="version", version=f"limner {VERSION}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+
+    def with_progress(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--progress",
+            choices=["auto", "bar", "json", "none"],
+            default="auto",
+            help="how to report progress on standard error (default: a bar on a terminal)",
+        )
+
+    def with_device(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute")
+
+    doctor = command("doctor", "say what works here, what does not, and the remedy")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+    serve = command("serve", "answer Blender and other clients until told to stop")
+    serve.add_argument("--connection-file", type=Path, metavar="FILE", help="where to write endpoints and keys")
+    serve.add_argument(
+        "--bind", default="127.0.0.1", metavar="HOST", help="address to listen on (default: this machine)"
+    )
+    serve.add_argument("--parent-pid", type=int, metavar="N", help="end when this process ends")
+    with_device(serve)
+
+    reconstruct = command("reconstruct", "make an avatar from one or more pictures of a face")
+    reconstruct.add_argument("references", type=Path, nargs="+", metavar="REF", help="a picture of the person")
+    reconstruct.add_argument("-o", "--output", type=Path, required=True, metavar="A.limner")
+    reconstruct.add_argument("--kind", choices=["zera"], default="zera", help="kind of avatar (default: %(default)s)")
+    reconstruct.add_argument(
+        "--references",
+        dest="kept",
+        type=_positive,
+        default=4,
+        metavar="K",
+        help="how many of the pictures to keep at most (default: %(default)s)",
+    )
+    reconstruct.add_argument("--report", type=Path, metavar="R.json", help="write what was found in the pictures")
+    with_progress(reconstruct)
+
+    animate = command("animate", "make a motion clip from speech, a video or a Live Link Face recording")
+    animate.add_argument("source", type=Path, metavar="SPEECH|VIDEO|CSV")
+    animate.add_argument("-o", "--output", type=Path, required=True, metavar="C.npz")
+    animate.add_argument("--fps", type=float, default=25.0, help="frames a second (default: 25)")
+    animate.add_argument("--seed", type=int, default=0, metavar="N", help="of blinks and head motion (default: 0)")
+    with_progress(animate)
+
+    render = command("render", "render an avatar to pictures or a film")
+    render.add_argument("avatar", type=Path, metavar="A.limner")
+    render.add_argument("clip", type=Path, nargs="?", metavar="C.npz", help="motion; without it, the photograph's own")
+    render.add_argument("-o", "--output", type=Path, required=True, metavar="DIR|FILE.mp4|FILE.png")
+    render.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="longer side (default: 512)")
+    render.add_argument("--frames", type=_frames, metavar="A:B", help="first and last frame, counted from 1")
+    render.add_argument("--quality", choices=["preview", "final"], default="final")
+    render.add_argument("--camera", default="source", metavar="source|FILE.json", help="(default: the photograph's)")
+    render.add_argument(
+        "--yaw",
+        type=float,
+        default=0.0,
+        metavar="DEG",
+        help="turn the head from the photograph's pose to its left (right in the picture)",
+    )
+    render.add_argument("--pitch", type=float, default=0.0, metavar="DEG", help="bow the head; negative looks up")
+    render.add_argument(
+        "--set",
+        dest="settings",
+        type=_coefficients,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE,...",
+        help="fix facial actions, such as jawOpen=0.5",
+    )
+    render.add_argument("--background", default="keep", metavar="keep|transparent|FILE|#rrggbb")
+    render.add_argument("--passes", type=_passes, default=("rgba",), metavar="NAMES", help=f"of {','.join(PASSES)}")
+    render.add_argument("--audio", type=Path, metavar="FILE", help="sound for a film")
+    render.add_argument("--resume", action="store_true", help="keep the frames that are there and still valid")
+    with_device(render)
+    with_progress(render)
+
+    mesh = command("mesh", "write the head, or the surface of the whole person, as a mesh")
+    mesh.add_argument("avatar", type=Path, metavar="A.limner")
+    mesh.add_argument("clip", type=Path, nargs="?", metavar="C.npz", help="motion that --frame chooses from")
+    mesh.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.glb|.obj|.ply|.usdc")
+    mesh.add_argument(
+        "--surface",
+        choices=["volume", "head"],
+        default="head",
+        help="the fitted head with shape keys and texture, or the whole person as seen",
+    )
+    mesh.add_argument("--resolution", type=_positive, default=192, metavar="N", help="cells along the longest side")
+    mesh.add_argument("--frame", type=_positive, metavar="N", help="frame of the clip, counted from 1")
+    with_device(mesh)
+    with_progress(mesh)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _frames(text: str) -> tuple[int, int]:
+    first, _, last = text.partition(":")
+    try:
+        return int(first), int(last or first)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not A:B, such as 1:100") from None
+
+
+def _passes(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if unknown := [name for name in names if name not in PASSES]:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is not one of {', '.join(PASSES)}")
+    return names
+
+
+def _coefficients(text: str) -> dict[str, float]:
+    values = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        name = name.strip()
+        if name not in ARKIT_INDEX:
+            near = difflib.get_close_matches(name, ARKIT_INDEX, n=1)
+            raise argparse.ArgumentTypeError(f"no facial action {name!r}" + (f"; {near[0]}?" if near else ""))
+        try:
+            values[name] = float(value)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{part!r} is not NAME=VALUE, such as jawOpen=0.5") from None
+        if not 0 <= values[name] <= 1:
+            raise argparse.ArgumentTypeError(f"{name} goes from 0 to 1, not to {value}")
+    return values
