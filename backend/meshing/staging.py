@@ -1,0 +1,40 @@
+"""Several files that belong together appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.errors import LimnerError
+
+
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """A hidden folder beside ``path``; what is in it at the end moves to ``path``'s folder, the file itself last.
+
+    Raises:
+        LimnerError: ``OUTPUT_NOT_WRITABLE`` or ``DISK_FULL``; nothing stays behind then.
+    """
+    folder: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent))
+        yield folder
+        for file in sorted(folder.iterdir(), key=lambda file: file.name == path.name):
+            os.replace(file, path.parent / file.name)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise LimnerError("DISK_FULL", f"There is no room for {path}.", "Free some space.") from error
+        raise LimnerError(
+            "OUTPUT_NOT_WRITABLE",
+            f"{path} cannot be written ({error.strerror or error}).",
+            "Choose another folder or close the program that holds the file.",
+        ) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
