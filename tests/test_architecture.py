@@ -29,6 +29,7 @@ RANKS = {
     "server": 4,
     "farm": 4,
     "doctor": 4,
+    "blenders": 1,
     "terminal": 4,
     "arguments": 4,
     "cli": 5,
