@@ -47,7 +47,7 @@ def segment(rgb: NDArray[np.uint8], face: FaceLandmarks, alpha: NDArray[np.uint8
     size = (round(width * shrink), round(height * shrink))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if shrink < 1 else rgb
     small_person = cv2.resize(person, size, interpolation=cv2.INTER_AREA) if shrink < 1 else person
-    shares = parse(small, small_person, face.points[:, :2] * shrink)
+    shares = parse(small, small_person, face.points * shrink)
     if shrink < 1:
         shares = cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR)
     shares = shares / np.maximum(shares.sum(axis=2, keepdims=True), 1e-6)
