@@ -12,7 +12,7 @@ from scipy.sparse.linalg import cg
 
 COMPONENTS = 5
 LEAST_SAMPLES = 25
-SHADES = (1.0, 0.75, 0.55)  # a part in its own shadow: the same colour times this, in linear light
+SHADES = (1.3, 1.0, 0.75, 0.55)  # a part in its own shadow or in more light: the same colour times this, in linear light
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from backend.capture.detection import FaceLandmarks
 from backend.capture.detection_models import person_probability
+from backend.capture.masks_colours import Colours, settle
 from backend.capture.masks_fill import spread
 
 CROPS = (2.3, 3.4, 5.0)  # sides of the crops around the head given to the segmenter, in sides of the face
 CHIN = 152
+OUTLINE_FACE = 110  # side of the face, in pixels, at which the outline is corrected
 
 
 def person_belief(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.float32]:
@@ -66,6 +68,7 @@ def person_matte(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.floa
     belief = person_belief(rgb, face)
     if shrink < 1:
         belief = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
+    belief = _corrected(small, belief, face, shrink)
     belief = _one_piece(belief, face.points[CHIN, :2] * shrink, face, shrink)
     matte = _refine(small, belief, face, shrink)
     if shrink < 1:
@@ -73,6 +76,40 @@ def person_matte(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.floa
         guided = cv2.ximgproc.guidedFilter(rgb, matte, max(2, round(2 / shrink)), 20.0)
         matte = np.where((matte > 0.02) & (matte < 0.98), np.clip(guided, 0, 1), matte)
     return np.asarray(matte, np.float32)
+
+
+def _corrected(
+    rgb: NDArray[np.uint8], belief: NDArray[np.float32], face: FaceLandmarks, shrink: float
+) -> NDArray[np.float32]:
+    """The belief moved, within a band around its outline, to where the picture has edges and the colours change from
+    the scene's to the person's: the segmenter takes whole pieces of background between strands for hair."""
+    factor = min(1.0, OUTLINE_FACE / (face.side * shrink))
+    size = (round(rgb.shape[1] * factor), round(rgb.shape[0] * factor))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
+    side = face.side * shrink * factor
+    inside = coarse > 0.5
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5) / side
+    away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5) / side
+    skin = np.zeros(inside.shape, np.uint8)
+    cv2.fillConvexPoly(skin, cv2.convexHull((face.points[:468, :2] * shrink * factor).astype(np.int32)), 1)
+    band = (depth < 0.3) & (away < 0.3) & (skin == 0)
+    sure = np.full(inside.shape, -1, np.int8)
+    sure[(depth > 0.22) | (skin > 0)] = 0
+    sure[(away > 0.2) & (coarse < 0.3)] = 1
+    colours = Colours(small, band)
+    person = colours.mixture((depth > 0.12) & (coarse > 0.8) & (depth < 0.6))
+    scene = colours.mixture((away > 0.06) & (coarse < 0.2) & (away < 0.7))
+    if person is None or scene is None or not band.any():
+        return belief
+    floor = 1e-6
+    ratio = np.log((colours.density(person) + floor) / (colours.density(scene) + floor))
+    odds = np.log(np.clip(coarse, 0.01, 0.99) / np.clip(1 - coarse, 0.01, 0.99))
+    likely = 1 / (1 + np.exp(-(0.7 * odds + np.clip(0.6 * ratio, -3, 3))))
+    settled = settle(colours, np.stack([likely, 1 - likely], axis=2).astype(np.float32), sure, trust=0.2)[..., 0]
+    moved = np.where(band, settled, coarse)
+    change = cv2.resize((moved - coarse).astype(np.float32), belief.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip(belief + change, 0, 1), np.float32)
 
 
 def _one_piece(

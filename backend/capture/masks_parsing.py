@@ -50,7 +50,8 @@ def parse(rgb: NDArray[np.uint8], person: NDArray[np.float32], points: NDArray[n
     inside = cv2.warpAffine(person, to_frame, size, flags=cv2.INTER_LINEAR) > 0.4
     marks = points.copy()
     marks[:, :2] = points[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]
-    layout = _Layout(inside, marks)
+    seen = cv2.warpAffine(np.ones((height, width), np.uint8), to_frame, size, flags=cv2.INTER_NEAREST) > 0
+    layout = _Layout(inside, seen, marks)
     shares = _shares(frame, inside, layout)
     beyond = np.zeros(4, np.float32)
     beyond[CLOTHES] = 1
@@ -104,7 +105,7 @@ class _Layout:
     ``v`` counts downward from the chin, ``u`` sideways from the middle of the face; ``prior`` [H, W, 4].
     """
 
-    def __init__(self, inside: NDArray[np.bool_], marks: NDArray[np.float32]) -> None:
+    def __init__(self, inside: NDArray[np.bool_], seen: NDArray[np.bool_], marks: NDArray[np.float32]) -> None:
         height, width = inside.shape
         self.inside = inside
         columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -127,8 +128,8 @@ class _Layout:
         self.under_jaw = v - cv2.GaussianBlur(jaw.astype(np.float32)[None], (0, 0), 2.0)
 
         ears = np.zeros_like(v)
-        for mark, sign, seen in ((RIGHT_EAR, -1, yaw), (LEFT_EAR, 1, -yaw)):
-            reach = 0.10 + 0.22 * max(np.sin(seen), 0.0) - 0.25 * max(-np.sin(seen), 0.0)
+        for mark, sign, turned in ((RIGHT_EAR, -1, yaw), (LEFT_EAR, 1, -yaw)):
+            reach = 0.10 + 0.22 * max(np.sin(turned), 0.0) - 0.25 * max(-np.sin(turned), 0.0)
             if reach <= 0.02:
                 continue
             ear_u = marks[mark, 0] / TALL - BESIDE + sign * reach / 2
@@ -136,15 +137,14 @@ class _Layout:
             distance = np.sqrt(((u - ear_u) / (reach / 2 + 0.08)) ** 2 + ((v - ear_v) / 0.27) ** 2)
             ears = np.maximum(ears, _step(-distance, -1.0, 0.10))
 
-        self.notch = [self._notch(-1), self._notch(1)]
+        self.notch = [self._notch(seen, -1, -left), self._notch(seen, 1, right)]
         # below a notch (the neck seen narrow between head and shoulders) nothing is hair any more
         falls = np.ones_like(v)
         for side, notch in zip((u < 0, u >= 0), self.notch, strict=True):
             falls = np.where(side & (notch is not None), 0.0 if notch is None else _step(-v, -(notch + 0.03), 0.03), falls)
 
         face = np.maximum(_step(-self.beyond, -0.02, 0.02), 0.7 * ears)
-        bald = _step(-self.beyond, -0.28, 0.05) * _step(-v, 0.8, 0.05)
-        face = np.maximum(face, 0.15 * bald) * (1 - _step(self.under_jaw, 0.02, 0.015) * (self.beyond > 0))
+        face = face * (1 - _step(self.under_jaw, 0.02, 0.015) * (self.beyond > 0))
         chest = 0.45 + 1.4 * np.maximum(v - 0.1, 0)
         middle = (left + right) / 2
         neck = _step(self.under_jaw, 0.0, 0.012) * (self.beyond > 0) * _step(chest - np.abs(u - middle), 0.0, 0.08)
@@ -164,18 +164,24 @@ class _Layout:
         for ring in NOT_SKIN:
             self.features |= cv2.dilate(_filled(inside.shape, marks[ring, :2]).astype(np.uint8), np.ones((5, 5))) > 0
 
-    def _notch(self, sign: int) -> float | None:
+    def _notch(self, seen: NDArray[np.bool_], sign: int, cheek: float) -> float | None:
         """Level at which the outline on one side of the face is narrowest between ear and shoulder, where that is a
-        bare neck's width; None where hair or a collar hides it."""
-        rows = np.flatnonzero((self.v[:, 0] > -0.35) & (self.v[:, 0] < 0.45))
+        bare neck's width; None where hair or a collar hides it. ``cheek``: the face's own reach on that side."""
         middle = round(BESIDE * TALL)
-        reach = []
-        for row in rows:
+        levels, reach = [], []
+        for row in np.flatnonzero((self.v[:, 0] > -0.4) & (self.v[:, 0] < 0.5)):
             line = self.inside[row, middle:] if sign > 0 else self.inside[row, middle::-1]
+            inner = seen[row, middle:] if sign > 0 else seen[row, middle::-1]
             gap = np.flatnonzero(~line)
+            if not inner[gap[0] if len(gap) else -1]:
+                continue  # the picture ends here, not the person
+            levels.append(float(self.v[row, 0]))
             reach.append((gap[0] if len(gap) else len(line)) / TALL)
-        level = int(np.argmin(reach))
-        return float(self.v[rows[level], 0]) if reach[level] < 0.42 and reach[-1] > reach[level] + 0.1 else None
+        if not reach:
+            return None
+        least = int(np.argmin(reach))
+        widens = max(reach[least:]) > reach[least] + 0.06
+        return levels[least] if reach[least] < max(cheek + 0.06, 0.36) and widens else None
 
 
 def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout) -> NDArray[np.float32]:
@@ -191,16 +197,42 @@ def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout
     hidden = [notch is None for notch in layout.notch]
     trusted = np.where(u < 0, *hidden).astype(bool)
     clothes = colours.mixture(np.where(trusted, unlike_hair, low) & (np.abs(u) < 1.6))
-    shares = layout.prior
-    for _ in range(ROUNDS):
+    crown = inside & (beyond > 0.03) & (beyond < 0.2) & (v < -0.95)
+    prior = layout.prior
+    if crown.any() and float((~unlike_skin)[crown].mean()) > 0.6:  # a bald head
+        scalp = 0.5 * _step(-beyond, -0.3, 0.05) * _step(-v, 0.7, 0.05)
+        prior = _normalised(np.dstack([prior[..., HAIR], np.maximum(prior[..., FACE], scalp), prior[..., NECK:]]))
+    shares = prior
+    for turn in range(ROUNDS):
         density = np.stack([colours.density(model) for model in (hair, skin, skin, clothes)], axis=2) + 1e-6
         density[layout.features & layout.oval] = 1  # eyes and lips: where they are says enough
-        evidence = _normalised(layout.prior * (density / density.sum(axis=2, keepdims=True)))
+        evidence = _normalised(prior * (density / density.sum(axis=2, keepdims=True)))
         shares = settle(colours, evidence, layout.sure)
+        if turn == ROUNDS - 2:
+            prior = _normalised(prior * np.where(_connected(shares, layout), 1.0, 0.02).astype(np.float32))
         hair = colours.mixture((shares[..., HAIR] > 0.6) & inside)
         clothes = colours.mixture((shares[..., CLOTHES] > 0.6) & inside & (np.abs(u) < 1.6))
         skin = colours.mixture((shares[..., FACE] + shares[..., NECK] > 0.7) & inside & ~layout.features, shade=True)
     return _normalised(np.clip(_extended(shares, inside), 1e-4, 1) ** 2)
+
+
+def _connected(shares: NDArray[np.float32], layout: _Layout) -> NDArray[np.bool_]:
+    """[h, w, 4]: where each part hangs together with its root: hair with the head's, face with its oval, neck with the
+    throat. Clothes may be anywhere below."""
+    label = np.where(layout.inside, shares.argmax(axis=2), -1)
+    roots = {
+        HAIR: (layout.v < -0.3) & (layout.beyond < 0.5),
+        FACE: layout.beyond < 0,
+        NECK: (layout.under_jaw < 0.2) & (layout.beyond < 0.2),
+    }
+    result = np.ones(shares.shape, bool)
+    for part, root in roots.items():
+        mask = (label == part).astype(np.uint8)
+        _, pieces = cv2.connectedComponents(mask, connectivity=8)
+        rooted = np.unique(pieces[root & (mask > 0)])
+        lost = (mask > 0) & ~np.isin(pieces, rooted)
+        result[..., part] = ~lost
+    return result
 
 
 def _extended(shares: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
