@@ -39,6 +39,7 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "brows up": {"browInnerUp": 1, "browOuterUpLeft": 1, "browOuterUpRight": 1},
     "look left": {"eyeLookOutLeft": 1, "eyeLookInRight": 1},
 }
+PERFECT = 99.0  # decibels, for infinity, which JSON does not have
 
 Landmarks = NDArray[np.floating]
 
@@ -83,8 +84,8 @@ def score_avatar(
     height, width = source.rgba.shape[:2]
     truth = _resized(photograph, width, height)
     mask = _resized(person_mask, width, height)
-    score.person_psnr = metrics.psnr(source.rgba[..., :3], truth, mask)
-    score.frame_psnr = metrics.psnr(source.rgba[..., :3], truth)
+    score.person_psnr = min(metrics.psnr(source.rgba[..., :3], truth, mask), PERFECT)
+    score.frame_psnr = min(metrics.psnr(source.rgba[..., :3], truth), PERFECT)
     score.person_ssim = metrics.ssim(source.rgba[..., :3], truth, mask)
     pictures.append((truth, "photograph", True))
     pictures.append(
@@ -176,8 +177,6 @@ def evaluate_portraits(
     Raises:
         LimnerError: ``FILE_NOT_FOUND`` when there is no picture. A picture that is refused is part of the result.
     """
-    from backend.avatars.reconstruct import reconstruct  # heavy: only when there is work
-
     if not folder.is_dir():
         raise LimnerError("FILE_NOT_FOUND", f"{folder} is no folder.", "Name a folder of pictures.")
     paths = sorted(
@@ -185,6 +184,8 @@ def evaluate_portraits(
     )
     if not paths:
         raise LimnerError("FILE_NOT_FOUND", f"{folder} holds no pictures.", "Name a folder of pictures.")
+    from backend.avatars.reconstruct import reconstruct  # heavy: only when there is work
+
     scores = []
     for index, path in enumerate(paths):
         inner = part(progress, index / len(paths), (index + 1) / len(paths))
