@@ -1,0 +1,1 @@
+"""What ``install.py`` does, step by step. Standard library only, so that it runs before anything is installed."""
