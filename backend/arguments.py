@@ -113,6 +113,27 @@ def build_parser() -> argparse.ArgumentParser:
     mesh.add_argument("--frame", type=_positive, metavar="N", help="frame of the clip, counted from 1")
     with_device(mesh)
     with_progress(mesh)
+
+    benchmark = command("benchmark", "measure speed and memory on this machine, beside their budgets")
+    benchmark.add_argument("references", type=Path, nargs="*", metavar="REF", help="default: scikit-image's astronaut")
+    benchmark.add_argument("-o", "--output", type=Path, metavar="B.json", help="write all the numbers")
+    benchmark.add_argument("--repeats", type=_positive, default=5, metavar="N", help="(default: %(default)s)")
+    benchmark.add_argument(
+        "--frames", type=_positive, default=2000, metavar="N", help="of the test of memory (default: %(default)s)"
+    )
+    benchmark.add_argument("--speech", type=Path, metavar="FILE", help="sound for the stages of the demo")
+    with_device(benchmark)
+    with_progress(benchmark)
+
+    evaluate = command("evaluate", "measure how good avatars are")
+    what = evaluate.add_subparsers(title="what to evaluate", dest="what", metavar="WHAT", required=True)
+    text = "the source view, turns of the head, jaw and lids of the avatar of every picture in a folder"
+    portraits = what.add_parser("portraits", help=text, description=text[0].upper() + text[1:] + ".")
+    portraits.add_argument("folder", type=Path, metavar="FOLDER")
+    portraits.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="for sheets, table and JSON")
+    portraits.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="longer side (default: 512)")
+    portraits.add_argument("--only", metavar="TEXT", help="only pictures with this in their names")
+    with_progress(portraits)
     return parser
 
 

@@ -208,6 +208,31 @@ def _mesh(options: argparse.Namespace, display: ProgressDisplay) -> int:
     return EXIT_DONE
 
 
+def _benchmark(options: argparse.Namespace, display: ProgressDisplay) -> int:
+    for path in (*options.references, *([options.speech] if options.speech else [])):
+        _must_exist(path, "picture or sound")
+    if options.output:
+        _must_be_writable(options.output, ".json")
+    from backend.evaluation.benchmark import run_benchmark
+
+    table, _ = run_benchmark(
+        options.references, options.output, options.repeats, options.frames, options.speech, options.device, display
+    )
+    display.end()
+    print(table, end="")
+    return EXIT_DONE
+
+
+def _evaluate(options: argparse.Namespace, display: ProgressDisplay) -> int:
+    from backend.evaluation.portrait_score import table
+    from backend.evaluation.portraits import evaluate_portraits
+
+    scores = evaluate_portraits(options.folder, options.output, options.size, options.only, display)
+    display.end()
+    print(table(scores), end="")
+    return EXIT_DONE
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {
     "doctor": _doctor,
     "serve": _serve,
@@ -215,4 +240,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {
     "animate": _animate,
     "render": _render,
     "mesh": _mesh,
+    "benchmark": _benchmark,
+    "evaluate": _evaluate,
 }

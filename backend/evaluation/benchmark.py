@@ -19,6 +19,7 @@ from shared.progress import Progress, silent
 from .machine import ROOT, machine
 from .measurements import ANSWER
 
+DEMO_SPEECH = ROOT / "installer" / "media" / "speech.flac"  # in a checkout
 LONGEST = 3600.0  # seconds a measurement may take
 FLAT_MIB = 16.0  # growth over the frames after which memory is not called flat: the noise of the allocator
 
@@ -67,7 +68,7 @@ def run_benchmark(
         output_json: where to write all the numbers.
         repeats: of whatever is measured more than once.
         frames: how many preview frames the test of memory renders.
-        speech: sound for the demo's stages; without one made-up motion is rendered.
+        speech: sound for the demo's stages; the demo's own where there is none.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: told which measurement runs, four times a second; may cancel.
 
@@ -77,6 +78,8 @@ def run_benchmark(
     Raises:
         LimnerError: whatever a measurement was refused with; ``INTERNAL`` when one dies.
     """
+    if speech is None and DEMO_SPEECH.is_file():
+        speech = DEMO_SPEECH
     with tempfile.TemporaryDirectory(prefix="limner-benchmark-") as folder:
         pictures = [str(Path(path).resolve()) for path in references] or [str(_astronaut(Path(folder)))]
         avatar = str(Path(folder) / "avatar.limner")
