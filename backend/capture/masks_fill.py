@@ -127,10 +127,12 @@ def fill_layer(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.
     smooth = cv2.GaussianBlur(image * inner[..., None], (0, 0), 3.0)
     smooth /= np.maximum(cv2.GaussianBlur(inner.astype(np.float32), (0, 0), 3.0), 1e-3)[..., None]
     filled = spread(image, inner.astype(np.float32))
-    # texture: the detail of the nearest place as deep inside the layer as the pixel is outside
+    # texture: the detail of the place as deep inside the layer as the pixel is outside; only near the outline, since
+    # further off features would show mirrored
     rows, columns = _mirrored_inside(inner)
-    detail = np.where(inner[rows, columns][..., None], (image - smooth)[rows, columns], 0)
-    outside = np.clip(filled + 0.8 * detail, 0, 255)
+    away = cv2.distanceTransform((~inner).astype(np.uint8), cv2.DIST_L2, 5) / (0.02 * max(inner.shape))
+    strength = (inner[rows, columns] * np.exp(-(away**2)))[..., None]
+    outside = np.clip(filled + strength * (image - smooth)[rows, columns], 0, 255)
     keep = np.clip((mask[..., None] - SOLID) / (1 - SOLID), 0, 1)
     return np.clip(keep * image + (1 - keep) * outside + 0.5, 0, 255).astype(np.uint8)
 

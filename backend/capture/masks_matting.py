@@ -13,6 +13,7 @@ from backend.capture.masks_fill import spread
 
 CROPS = (2.3, 3.4, 5.0)  # sides of the crops around the head given to the segmenter, in sides of the face
 CHIN = 152
+SENSOR_NOISE = 60.0  # variance of a pixel's colour along any direction, 8-bit units
 OUTLINE_FACE = 110  # side of the face, in pixels, at which the outline is corrected
 
 
@@ -41,7 +42,7 @@ def person_belief(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.flo
         odds = np.log(np.clip(belief, 0.01, 0.99) / np.clip(1 - belief, 0.01, 0.99))
         # near a cut through the picture the segmenter guesses
         taper = np.ones_like(belief)
-        reach = 0.12 * (right - left)
+        reach = 0.35 * (right - left)
         columns = np.arange(right - left, dtype=np.float32)
         rows = np.arange(bottom - top, dtype=np.float32)[:, None]
         if left > 0:
@@ -93,9 +94,10 @@ def _corrected(
     away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5) / side
     skin = np.zeros(inside.shape, np.uint8)
     cv2.fillConvexPoly(skin, cv2.convexHull((face.points[:468, :2] * shrink * factor).astype(np.int32)), 1)
-    band = (depth < 0.3) & (away < 0.3) & (skin == 0)
+    headness = _headness(inside.shape, face, shrink * factor)
+    band = (depth < 0.1 + 0.2 * headness) & (away < 0.3) & (skin == 0)
     sure = np.full(inside.shape, -1, np.int8)
-    sure[(depth > 0.22) | (skin > 0)] = 0
+    sure[((depth > 0.06 + 0.16 * headness) & (coarse > 0.85)) | (skin > 0)] = 0
     sure[(away > 0.2) & (coarse < 0.3)] = 1
     colours = Colours(small, band)
     person = colours.mixture((depth > 0.12) & (coarse > 0.8) & (depth < 0.6))
@@ -110,6 +112,13 @@ def _corrected(
     moved = np.where(band, settled, coarse)
     change = cv2.resize((moved - coarse).astype(np.float32), belief.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip(belief + change, 0, 1), np.float32)
+
+
+def _headness(shape: tuple[int, ...], face: FaceLandmarks, scale: float) -> NDArray[np.float32]:
+    """[H, 1]: one around the head, zero from the chest down: strands fly around the head, not around the coat."""
+    rows = np.arange(shape[0], dtype=np.float32)[:, None]
+    below = (rows - face.points[CHIN, 1] * scale) / (face.side * scale)
+    return np.asarray(1 / (1 + np.exp(np.clip((below - 0.5) / 0.1, -30, 30))), np.float32)
 
 
 def _one_piece(
@@ -134,24 +143,26 @@ def _refine(
     inside, outside = belief > 0.5, belief <= 0.5
     depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
     away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, 5)
-    rows = np.arange(rgb.shape[0], dtype=np.float32)[:, None]
-    chin = face.points[CHIN, 1] * shrink
-    headness = 1 / (1 + np.exp((rows - chin - 0.5 * side) / (0.1 * side)))  # strands fly around the head, not the coat
-    band_out = (0.025 + 0.055 * headness) * side
+    headness = _headness(rgb.shape, face, shrink)
+    band_out = (0.025 + 0.115 * headness) * side
     band_in = (0.02 + 0.02 * headness) * side
-    sure_person = (depth > band_in) & (belief > 0.9)
+    sure_person = (depth > band_in) & ((belief > 0.9) | (depth > 0.15 * side))  # deep inside, doubt is a dark fold
     sure_scene = (away > band_out) & (belief < 0.15)
     unknown = ~(sure_person | sure_scene)
     near = cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(2, round(0.12 * side))) > 0
-    front, front_variance = _local(image, (sure_person & near).astype(np.float32))
-    back, back_variance = _local(image, (sure_scene & near).astype(np.float32))
+    front, front_spread = _local(image, (sure_person & near).astype(np.float32))
+    back, back_spread = _local(image, (sure_scene & near).astype(np.float32))
     apart = front - back
-    contrast = (apart**2).sum(axis=2)
-    by_colour = np.clip(((image - back) * apart).sum(axis=2) / np.maximum(contrast, 1.0), 0, 1)
-    trust = contrast / (contrast + 4 * (front_variance + back_variance) + 300)
-    trust = trust**2
-    # far from the belief's outline a colour alike is more likely texture of the scene than a strand
-    alpha = np.where(unknown, trust * by_colour + (1 - trust) * belief, sure_person.astype(np.float32))
+    contrast = np.maximum((apart**2).sum(axis=2), 1.0)
+    by_colour = np.clip(((image - back) * apart).sum(axis=2) / contrast, 0, 1)
+    # the estimate's variance: what front and back vary along the line between them, and the picture's noise
+    front_variance = _along(front_spread, apart) / contrast
+    back_variance = _along(back_spread, apart) / contrast
+    doubt = (1 - by_colour) ** 2 * back_variance + by_colour**2 * front_variance + SENSOR_NOISE / contrast
+    # the segmenter errs by a quarter at its outline, less far from it
+    prior_doubt = (0.06 + 0.22 * np.exp(-((away / (0.05 * side)) ** 2))) ** 2
+    weight = prior_doubt / (prior_doubt + doubt)
+    alpha = np.where(unknown, weight * by_colour + (1 - weight) * belief, sure_person.astype(np.float32))
     alpha = alpha.astype(np.float32)
     smooth = cv2.ximgproc.guidedFilter(rgb, alpha, max(2, round(0.02 * side)), 30.0)
     alpha = np.where(unknown, np.clip((smooth - 0.04) / 0.92, 0, 1), alpha)
@@ -161,9 +172,18 @@ def _refine(
 def _local(
     image: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean colour [H, W, 3] and variance summed over channels [H, W] of the nearest weighted pixels."""
+    """Mean colour [H, W, 3] and covariance [H, W, 6] (rr, gg, bb, rg, rb, gb) of the nearest weighted pixels."""
     if not weight.any():
-        return image, np.full(image.shape[:2], 1e4, np.float32)
-    both = spread(np.concatenate([image, image**2], axis=2), weight)
-    mean, square = both[..., :3], both[..., 3:]
-    return mean, np.maximum(square - mean**2, 0).sum(axis=2)
+        return image, np.full((*image.shape[:2], 6), 1e4, np.float32)
+    pairs = image[..., [0, 1, 2, 0, 0, 1]] * image[..., [0, 1, 2, 1, 2, 2]]
+    both = spread(np.concatenate([image, pairs], axis=2), weight)
+    mean = both[..., :3]
+    return mean, both[..., 3:] - mean[..., [0, 1, 2, 0, 0, 1]] * mean[..., [0, 1, 2, 1, 2, 2]]
+
+
+def _along(covariance: NDArray[np.float32], direction: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[H, W] variance along the direction [H, W, 3], of any length."""
+    r, g, b = direction[..., 0], direction[..., 1], direction[..., 2]
+    products = np.stack([r * r, g * g, b * b, 2 * r * g, 2 * r * b, 2 * g * b], axis=2)
+    length = np.maximum((direction**2).sum(axis=2), 1e-6)
+    return np.asarray(np.maximum((covariance * products).sum(axis=2) / length, 0), np.float32)
