@@ -3,7 +3,13 @@
 
 def register() -> None:
     """Enable the extension; starts nothing and opens no connection."""
+    from . import registration  # not above: what needs no Blender must be importable without it
+
+    registration.register()
 
 
 def unregister() -> None:
     """Undo :func:`register`."""
+    from . import registration
+
+    registration.unregister()

@@ -1,7 +1,7 @@
 """Builds the two zips of the Blender extension with Blender's own tool. Standard library only.
 
-Two, because Blender reads the Python versions an extension supports out of its wheels' names: with the cp311 and the
-abi3 wheel of pyzmq in one zip it refuses the zip on Python 3.13, with the abi3 wheel alone it finds none on Python 3.11.
+Two, because Blender reads the Python versions an extension supports out of its wheels' names: with pyzmq's cp311 and
+abi3 wheels in one zip it refuses the zip on Python 3.13, with the abi3 wheel alone it finds none on Python 3.11.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def fetch_wheels(build: Build, platforms: Sequence[str] = tuple(WHEEL_PLATFORMS)
             done = subprocess.run(fetch, capture_output=True, text=True, timeout=300)
             found = sorted(folder.glob(pattern))
             if not found:
-                raise LimnerError("FILE_NOT_FOUND", f"pyzmq's wheel for {platform} cannot be fetched: {done.stderr[-300:]}",
+                raise LimnerError("FILE_NOT_FOUND", f"No pyzmq wheel for {platform}: {done.stderr[-300:]}",
                                   "Check the network, or put the wheel into build/wheels by hand.")
         wheels.append(found[0])
     return wheels

@@ -1,4 +1,4 @@
-"""Pixels into Blender's images. Pictures arrive as display-referred sRGB, top row first; Blender counts from the bottom."""
+"""Pixels into Blender's images. Pictures arrive as display-referred sRGB, top row first; Blender's begin below."""
 
 from __future__ import annotations
 

@@ -74,8 +74,7 @@ def import_mesh(path: Path) -> list[bpy.types.Object]:
     """
     importers = {
         ".glb": lambda: bpy.ops.import_scene.gltf(filepath=str(path)),
-        # the files are Z up with the face along -Y, as Blender is
-        ".obj": lambda: bpy.ops.wm.obj_import(filepath=str(path), forward_axis="Y", up_axis="Z"),
+        ".obj": lambda: bpy.ops.wm.obj_import(filepath=str(path)),
         ".ply": lambda: bpy.ops.wm.ply_import(filepath=str(path)),
         ".usdc": lambda: bpy.ops.wm.usd_import(filepath=str(path)),
     }

@@ -47,7 +47,7 @@ class BlenderCamera:
 
 
 def fitted_side(sensor_fit: str, width: int, height: int, pixel_ratio: float) -> float:
-    """Length in pixel widths of the side of the picture that the sensor is fitted to; ``pixel_ratio`` is height/width."""
+    """Length, in pixel widths, of the side that the sensor is fitted to; ``pixel_ratio`` is a pixel's height/width."""
     if sensor_fit == "AUTO":
         sensor_fit = "HORIZONTAL" if width >= height * pixel_ratio else "VERTICAL"
     return float(width) if sensor_fit == "HORIZONTAL" else height * pixel_ratio
@@ -128,7 +128,7 @@ def relative_to(camera: Camera, avatar_to_world: np.ndarray) -> Camera:
 
 
 def same_view(one: Camera, other: Camera, tolerance: float = 0.02) -> bool:
-    """Whether two cameras show the same picture: corners and depths agree to ``tolerance`` pixels of a 512 px picture."""
+    """Whether two cameras show the same picture: corners and depths agree to ``tolerance`` px in a picture of 512."""
     if abs(one.width * other.height - other.width * one.height) > max(one.width, one.height, other.width, other.height):
         return False
     size = (512, max(1, round(512 * one.height / one.width)))

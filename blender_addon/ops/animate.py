@@ -1,0 +1,44 @@
+"""Speech in, keys out."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+
+from ..bridge import avatars
+from ..core.jobs import Job
+from ..shared.errors import LimnerError
+from .job import JobOperator, job_context
+
+MOTION_ONLY = {".csv", ".npz"}  # nothing to hear in these
+
+
+class LIMNER_OT_animate(JobOperator, bpy.types.Operator):
+    """Animate the avatar with the speech, from the present frame on. From a script this waits until it is keyed."""
+
+    bl_idname = "limner.animate"
+    bl_label = "Animate"
+    bl_options = set()
+    task = "animate"
+
+    speech: StringProperty(name="Speech", description="Instead of the panel's speech", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """There must be an avatar."""
+        cls.poll_message_set("Create an avatar first, or select one")
+        return avatars.chosen(context) is not None
+
+    def job(self, context: bpy.types.Context) -> Job:
+        """Speech to a clip at the scene's rate."""
+        scene, head = context.scene, avatars.chosen(context)
+        chosen = self.speech or scene.limner.speech
+        if not chosen:
+            raise LimnerError("WRONG_USE", "No speech is chosen.", "Choose a sound, a video or a Live Link Face file.")
+        path = Path(bpy.path.abspath(chosen))
+        if not path.is_file():
+            raise LimnerError("FILE_NOT_FOUND", f"{path} does not exist.", "Choose the speech again.")
+        parameters = {"source": str(path), "fps": scene.render.fps / scene.render.fps_base, "seed": scene.limner.seed}
+        return Job("animate", parameters, self.task, context=job_context(
+            scene, avatar=head.limner.id, start=scene.frame_current, sound=path.suffix.lower() not in MOTION_ONLY
+        ))

@@ -1,0 +1,88 @@
+"""Pictures in, an avatar out."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import CollectionProperty, IntProperty, StringProperty
+
+from ..core.jobs import Job
+from ..shared.errors import LimnerError
+from .job import JobOperator, file_name, job_context, output_folder
+
+PICTURE_SUFFIXES = "*.jpg;*.jpeg;*.png;*.webp;*.tif;*.tiff;*.bmp"
+
+
+class LIMNER_OT_add_pictures(bpy.types.Operator):
+    """Choose pictures of one person."""
+
+    bl_idname = "limner.add_pictures"
+    bl_label = "Add Pictures"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"})
+    filter_glob: StringProperty(default=PICTURE_SUFFIXES, options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Open the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Add the chosen files."""
+        chosen = [str(Path(self.directory, file.name)) for file in self.files if file.name] or [self.filepath]
+        for path in chosen:
+            if Path(bpy.path.abspath(path)).is_file():
+                context.scene.limner.pictures.add().path = path
+        return {"FINISHED"}
+
+
+class LIMNER_OT_remove_picture(bpy.types.Operator):
+    """Take this picture off the list; the file stays."""
+
+    bl_idname = "limner.remove_picture"
+    bl_label = "Remove Picture"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    index: IntProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Remove the picture of the given index."""
+        context.scene.limner.pictures.remove(self.index)
+        return {"FINISHED"}
+
+
+class LIMNER_OT_create_avatar(JobOperator, bpy.types.Operator):
+    """Make a talking avatar from the pictures. From a script this waits until the avatar is there."""
+
+    bl_idname = "limner.create_avatar"
+    bl_label = "Create Avatar"
+    bl_options = set()
+    task = "create"
+
+    picture: StringProperty(name="Picture", description="Instead of the panel's pictures", options={"SKIP_SAVE"})
+
+    def job(self, context: bpy.types.Context) -> Job:
+        """Reconstruct from the pictures."""
+        scene = context.scene
+        named = [self.picture] if self.picture else [picture.path for picture in scene.limner.pictures]
+        paths = [Path(bpy.path.abspath(path)) for path in named if path]
+        if not paths:
+            raise LimnerError("WRONG_USE", "No picture is chosen.", "Add at least one picture of a face.")
+        for path in paths:
+            if not path.is_file():
+                raise LimnerError("FILE_NOT_FOUND", f"{path} does not exist.", "Choose the picture again.")
+        name = paths[0].stem[:40]
+        output = unused(output_folder(scene) / f"{file_name(name)}.limner")
+        context_values = job_context(scene, name=name, photograph=str(paths[0]), match_scene=scene.limner.match_scene)
+        parameters = {"references": [str(path) for path in paths], "output": str(output)}
+        return Job("reconstruct", parameters, self.task, context=context_values)
+
+
+def unused(path: Path) -> Path:
+    """The path, numbered if something is there: an avatar that a scene uses must not change behind its back."""
+    number, candidate = 2, path
+    while candidate.exists():
+        candidate, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+    return candidate

@@ -1,0 +1,40 @@
+"""What every script that runs in Blender begins and ends with."""
+
+import faulthandler
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+faulthandler.dump_traceback_later(float(os.environ.get("LIMNER_TEST_SECONDS", "120")), exit=True)
+
+PACKAGE = "bl_ext.user_default.limner"
+
+
+def extension(name: str = "") -> ModuleType:
+    """A module of the installed extension."""
+    return importlib.import_module(f"{PACKAGE}.{name}" if name else PACKAGE)
+
+
+def run(main: Callable[..., Any], enable: bool = True) -> None:
+    """Enable the extension, call ``main`` with the command line's arguments, print its result, and leave at once.
+
+    Blender as a module prints leaks and may hang when it is taken down; so it is not.
+    """
+    code = 1
+    try:
+        if enable:
+            import addon_utils
+
+            assert addon_utils.enable(PACKAGE, default_set=True) is not None, "the extension cannot be enabled"
+        print("LIMNER-RESULT " + json.dumps(main(*sys.argv[1:])))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
