@@ -46,11 +46,11 @@ def write_usdc(model: Model, path: Path) -> None:
     stage = Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
-    root = (UsdSkel.Root if model.shape_keys is not None else UsdGeom.Xform).Define(stage, f"/{model.name}")
+    root = (UsdSkel.Root if model.shape_keys is not None else UsdGeom.Xform).Define(stage, "/Avatar")
     stage.SetDefaultPrim(root.GetPrim())
     place = root.AddTransformOp()
     place.Set(Gf.Matrix4d(*model.pose.T.ravel().tolist()))  # USD multiplies row vectors
-    mesh = UsdGeom.Mesh.Define(stage, f"/{model.name}/Surface")
+    mesh = UsdGeom.Mesh.Define(stage, f"/Avatar/{model.name}")
     mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
     mesh.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(model.vertices))
     mesh.CreateFaceVertexCountsAttr(Vt.IntArray(len(model.faces), 3))
