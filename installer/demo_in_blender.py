@@ -26,12 +26,9 @@ def main(archive: str, photograph: str, speech: str, folder: str, quality: str, 
 
     def stage(name: str, work: Callable[[], Any]) -> None:
         start = time.monotonic()
-        result = work()
-        times[name] = time.monotonic() - start
-        print(
-            f"\r\033[K  {name:32} {times[name]:7.1f} s" if sys.stdout.isatty() else f"  {name:32} {times[name]:7.1f} s"
-        )
-        return result
+        work()
+        clear_line = "\r\033[K" if sys.stdout.isatty() else ""
+        print(f"{clear_line}  {name:32} {time.monotonic() - start:7.1f} s", flush=True)
 
     destination = Path(folder)
     stage("install the extension", lambda: install(archive))

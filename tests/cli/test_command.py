@@ -183,7 +183,7 @@ def test_ctrl_c_leaves_nothing_partial(tmp_path: Path, name: str, number: signal
     left = [path.name for path in tmp_path.rglob("*") if path.is_file() and path.parent != tmp_path]
     assert not [found for found in left if not found.endswith(".png")]
     assert not (tmp_path / "film.mp4").exists()
-    assert not [path for path in tmp_path.rglob("*.part")]
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_the_doctor_tells_programs_what_it_tells_people() -> None:
