@@ -94,7 +94,8 @@ def detect_face(rgb: NDArray[np.uint8], face_index: int | None = None) -> FaceLa
 
 def detect_faces(rgb: NDArray[np.uint8], thorough: bool = False) -> list[FaceLandmarks]:
     """All faces found, largest first. The search goes from the whole picture to ever smaller tiles and stops at the
-    first size with a face, unless ``thorough``."""
+    first size with a face, unless ``thorough``.
+    """
     found: list[FaceLandmarks] = []
     for level in range(4):
         if level and max(rgb.shape[:2]) / 2**level < 4 * SMALLEST_FACE and not (level == 1 and not found):
@@ -112,7 +113,8 @@ def detect_faces(rgb: NDArray[np.uint8], thorough: bool = False) -> list[FaceLan
 
 def _candidates(rgb: NDArray[np.uint8], level: int) -> list[_Square]:
     """Squares that may hold a face, best score first: from the whole picture (level 0, also with a margin around it,
-    for faces that fill the frame), or from overlapping tiles of 1 / 2**level of its longer side."""
+    for faces that fill the frame), or from overlapping tiles of 1 / 2**level of its longer side.
+    """
     height, width = rgb.shape[:2]
     longer = max(height, width)
     rows = []
@@ -122,23 +124,33 @@ def _candidates(rgb: NDArray[np.uint8], level: int) -> list[_Square]:
         views = [(rgb, 0, 0), (padded, -margin, -margin)]
     else:
         tile = longer // 2**level
-        starts_x = np.unique(np.linspace(0, max(width - tile, 0), int(np.ceil(2 * width / tile)) - 1 or 1).astype(int))
-        starts_y = np.unique(np.linspace(0, max(height - tile, 0), int(np.ceil(2 * height / tile)) - 1 or 1).astype(int))
-        views = [(rgb[y : y + tile, x : x + tile], x, y) for y in starts_y for x in starts_x]
+        views = [
+            (rgb[y : y + tile, x : x + tile], x, y) for y in _tile_starts(height, tile) for x in _tile_starts(width, tile)
+        ]
     for view, left, top in views:
         shrink = min(1.0, 512 / max(view.shape[:2]))  # the detectors see 192 px at most
         small = cv2.resize(view, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else view
         for far in (False, True):
             for x, y, w, h, score, dx, dy in face_boxes(small, far):
                 side = max(w, h) / shrink
-                square = _Square(left + (x + w / 2) / shrink, top + (y + h / 2) / shrink, 1.5 * side, np.arctan2(dy, dx))
-                rows.append((float(score), square))
+                middle_x, middle_y = left + (x + w / 2) / shrink, top + (y + h / 2) / shrink
+                rows.append((float(score), _Square(middle_x, middle_y, CROP_MARGIN * side, float(np.arctan2(dy, dx)))))
     rows.sort(key=lambda row: -row[0])
     kept: list[_Square] = []
     for _, square in rows:
-        if all(np.hypot(square.x - o.x, square.y - o.y) > 0.2 * o.side or not 0.6 < square.side / o.side < 1.6 for o in kept):
+        if not any(_alike(square, other) for other in kept):
             kept.append(square)
     return kept
+
+
+def _tile_starts(length: int, tile: int) -> list[int]:
+    """Where tiles begin that cover the length and overlap by half."""
+    count = max(1, int(np.ceil(2 * length / tile)) - 1)
+    return sorted({int(start) for start in np.linspace(0, max(length - tile, 0), count)})
+
+
+def _alike(a: _Square, b: _Square) -> bool:
+    return bool(np.hypot(a.x - b.x, a.y - b.y) < 0.2 * b.side and 0.6 < a.side / b.side < 1.6)
 
 
 def _inside(square: _Square, face: FaceLandmarks) -> bool:
@@ -193,7 +205,8 @@ def _square_around(points: NDArray[np.float64]) -> _Square:
 def _measure(rgb: NDArray[np.uint8], square: _Square) -> FaceLandmarks | None:
     """Landmarks by repeated alignment, then the mean over small shifts, zooms and turns of the crop, which halves the
     network's noise. None where the network sees no face, or where it contradicts itself: it is sure of an animal's
-    face too, but its points then wander with the crop."""
+    face too, but its points then wander with the crop.
+    """
     for _ in range(3):
         points, presence = _landmarks_in(rgb, square)
         if presence < PRESENCE / 2:

@@ -71,6 +71,7 @@ def quiet() -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _landmark_graph() -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], float]]:
     with quiet():
+        import mediapipe
         from google.protobuf import text_format
         from mediapipe.calculators.core import constant_side_packet_calculator_pb2, split_vector_calculator_pb2  # noqa: F401
         from mediapipe.calculators.tensor import (  # noqa: F401
@@ -81,8 +82,6 @@ def _landmark_graph() -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32]
         from mediapipe.framework import calculator_pb2
         from mediapipe.python import packet_creator, packet_getter
         from mediapipe.python._framework_bindings import calculator_graph, image_frame, resource_util
-
-        import mediapipe
 
         resource_util.set_resource_dir(os.path.dirname(os.path.dirname(mediapipe.__file__)))
         config = text_format.Parse(_LANDMARK_GRAPH, calculator_pb2.CalculatorGraphConfig())
@@ -108,7 +107,8 @@ def _landmark_graph() -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32]
 
 def landmarks(square: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
     """[192, 192, 3] uint8 RGB of a face, upright, filling two thirds -> [478, 3] in units of the square (x and y from
-    its upper left corner), and the network's certainty that it is a face, in [0, 1]."""
+    its upper left corner), and the network's certainty that it is a face, in [0, 1].
+    """
     run = _landmark_graph()
     with _lock:
         return run(np.ascontiguousarray(square))
@@ -127,7 +127,8 @@ def _face_detector(far: bool) -> Any:
 
 def face_boxes(image: NDArray[np.uint8], far: bool) -> NDArray[np.float32]:
     """[H, W, 3] uint8 -> [N, 7] candidates: x, y, width, height in pixels, score, and the direction from the right to
-    the left eye as x, y in pixels. ``far``: the network for small faces (input 192 px) instead of near ones (128 px)."""
+    the left eye as x, y in pixels. ``far``: the network for small faces (input 192 px) instead of near ones (128 px).
+    """
     height, width = image.shape[:2]
     detector = _face_detector(far)
     with _lock:
@@ -155,31 +156,7 @@ def _person_segmenter() -> Any:
 
 
 def person_probability(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """[H, W, 3] uint8 -> [H, W] in [0, 1]. The network sees the image squeezed to 256 x 256, so give it near squares."""
+    """[H, W, 3] uint8 -> [H, W] in [0, 1]. The network sees it squeezed to 256 x 256: give it near squares."""
     segmenter = _person_segmenter()
     with _lock:
         return np.array(segmenter.process(np.ascontiguousarray(image)).segmentation_mask, np.float32)
-
-
-@lru_cache(maxsize=1)
-def _pose_estimator() -> Any:
-    with quiet():
-        from mediapipe.python.solutions.pose import Pose
-
-        estimator = Pose(static_image_mode=True, model_complexity=1, enable_segmentation=True)
-        estimator.process(np.zeros((64, 64, 3), np.uint8))
-        atexit.register(estimator.close)
-    return estimator
-
-
-def body_pose(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """[H, W, 3] uint8 -> 33 body points as x, y in pixels and visibility, [33, 3], and the body's probability [H, W];
-    None where no body is seen. Points 11 and 12 are the left and right shoulder."""
-    height, width = image.shape[:2]
-    estimator = _pose_estimator()
-    with _lock:
-        result = estimator.process(np.ascontiguousarray(image))
-        if result.pose_landmarks is None:
-            return None
-        points = np.array([(p.x * width, p.y * height, p.visibility) for p in result.pose_landmarks.landmark], np.float32)
-        return points, np.array(result.segmentation_mask, np.float32)

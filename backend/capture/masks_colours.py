@@ -12,7 +12,7 @@ from scipy.sparse.linalg import cg
 
 COMPONENTS = 5
 LEAST_SAMPLES = 25
-SHADES = (1.3, 1.0, 0.75, 0.55)  # a part in its own shadow or in more light: the same colour times this, in linear light
+SHADES = (1.3, 1.0, 0.75, 0.55)  # a part in more light and in its own shadow: its colour times this, in linear light
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Colours:
         """[H, W] probability density of the features; zero outside the person or without a model."""
         result = np.zeros(self.inside.shape)
         if model is not None:
-            result[self.inside] = np.exp(-0.5 * _squared(self.features[self.inside], model)) @ (model.share * model.peak)
+            gaussians = np.exp(-0.5 * _squared(self.features[self.inside], model))
+            result[self.inside] = gaussians @ (model.share * model.peak)
         return result
 
 

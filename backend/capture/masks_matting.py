@@ -19,7 +19,8 @@ OUTLINE_FACE = 110  # side of the face, in pixels, at which the outline is corre
 
 def person_belief(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.float32]:
     """[H, W] in [0, 1]: the segmenter's opinion, fused over crops of several sizes and their mirror images, because
-    its 256 px see outlines finely only in small crops and know what a body is only in large ones."""
+    its 256 px see outlines finely only in small crops and know what a body is only in large ones.
+    """
     height, width = rgb.shape[:2]
     votes = np.zeros((height, width), np.float32)
     weights = np.full((height, width), 1e-6, np.float32)
@@ -61,7 +62,8 @@ def person_belief(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.flo
 
 def person_matte(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.float32]:
     """[H, W] in [0, 1], soft on hair. Where foreground and background colours near the outline differ, they decide;
-    elsewhere the segmenter does."""
+    elsewhere the segmenter does.
+    """
     height, width = rgb.shape[:2]
     shrink = min(1.0, 1024 / max(height, width))
     size = (round(width * shrink), round(height * shrink))
@@ -83,7 +85,8 @@ def _corrected(
     rgb: NDArray[np.uint8], belief: NDArray[np.float32], face: FaceLandmarks, shrink: float
 ) -> NDArray[np.float32]:
     """The belief moved, within a band around its outline, to where the picture has edges and the colours change from
-    the scene's to the person's: the segmenter takes whole pieces of background between strands for hair."""
+    the scene's to the person's: the segmenter takes whole pieces of background between strands for hair.
+    """
     factor = min(1.0, OUTLINE_FACE / (face.side * shrink))
     size = (round(rgb.shape[1] * factor), round(rgb.shape[0] * factor))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
@@ -124,9 +127,12 @@ def _headness(shape: tuple[int, ...], face: FaceLandmarks, scale: float) -> NDAr
 def _one_piece(
     belief: NDArray[np.float32], chin: NDArray[np.float32], face: FaceLandmarks, shrink: float
 ) -> NDArray[np.float32]:
-    """The belief without other people and without holes: only what hangs together with the face."""
-    inside = (belief > 0.4).astype(np.uint8)
-    cv2.fillConvexPoly(inside, cv2.convexHull((face.points[:468, :2] * shrink).astype(np.int32)), 1)
+    """The belief without other people: only what hangs together with the face, which is the person for certain."""
+    skin = np.zeros(belief.shape, np.uint8)
+    cv2.fillConvexPoly(skin, cv2.convexHull((face.points[:468, :2] * shrink).astype(np.int32)), 1)
+    reach = cv2.distanceTransform(skin, cv2.DIST_L2, 5)
+    belief = np.where(reach > 0.04 * face.side * shrink, np.maximum(belief, 0.98), belief)
+    inside = (belief > 0.4).astype(np.uint8) | skin
     _, labels = cv2.connectedComponents(inside, connectivity=4)
     row, column = np.clip(chin[::-1].astype(int) - 2, 0, np.array(inside.shape) - 1)
     mine = labels == labels[row, column]
@@ -146,7 +152,8 @@ def _refine(
     headness = _headness(rgb.shape, face, shrink)
     band_out = (0.025 + 0.115 * headness) * side
     band_in = (0.02 + 0.02 * headness) * side
-    sure_person = (depth > band_in) & ((belief > 0.9) | (depth > 0.15 * side))  # deep inside, doubt is a dark fold
+    deep = depth > (0.1 + 0.3 * headness) * side  # what the segmenter doubts here is a dark fold, not the scene
+    sure_person = (depth > band_in) & ((belief > 0.9) | deep)
     sure_scene = (away > band_out) & (belief < 0.15)
     unknown = ~(sure_person | sure_scene)
     near = cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(2, round(0.12 * side))) > 0

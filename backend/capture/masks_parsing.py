@@ -76,7 +76,8 @@ def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _head_frame(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """[2, 3] from the picture to the head frame in pixels (continuous in both, so OpenCV's half pixels cancel nearly),
-    and the frame's width and height."""
+    and the frame's width and height.
+    """
     top, chin = points[FOREHEAD, :2].astype(float), points[CHIN, :2].astype(float)
     down = chin - top
     scale = TALL / max(float(np.linalg.norm(down)), 1e-6)
@@ -141,9 +142,10 @@ class _Layout:
         # below a notch (the neck seen narrow between head and shoulders) nothing is hair any more
         falls = np.ones_like(v)
         for side, notch in zip((u < 0, u >= 0), self.notch, strict=True):
-            falls = np.where(side & (notch is not None), 0.0 if notch is None else _step(-v, -(notch + 0.03), 0.03), falls)
+            if notch is not None:
+                falls = np.where(side, _step(-v, -(notch + 0.03), 0.03), falls)
 
-        face = np.maximum(_step(-self.beyond, -0.02, 0.02), 0.7 * ears)
+        face = np.maximum(_step(-self.beyond, -0.02, 0.012), 0.7 * ears)
         face = face * (1 - _step(self.under_jaw, 0.02, 0.015) * (self.beyond > 0))
         chest = 0.45 + 1.4 * np.maximum(v - 0.1, 0)
         middle = (left + right) / 2
@@ -152,13 +154,17 @@ class _Layout:
         front = _step(self.under_jaw, 0.02, 0.03) * _step(-np.abs(u - middle), -0.26, 0.05)  # under the chin
         hair = hair * (1 - 0.92 * front)
         hair = np.where(self.oval & (v < self.brows - 0.03), np.maximum(hair, 0.3), hair)
+        hair = np.where(self.oval & (self.beyond > -0.13) & (v < -0.25), np.maximum(hair, 0.2), hair)
+        if abs(yaw) > 0.35:  # the cheek is the outline on the side turned away
+            away = (u * yaw > 0) & (v > self.brows - 0.1) & (v < 0.1) & (self.beyond < 0.15)
+            hair, face = np.where(away, 0.1 * hair, hair), np.where(away, np.maximum(face, 0.5), face)
         clothes = _step(v, 0.12, 0.06) + 0.15 * _step(self.under_jaw, 0.05, 0.03)
         clothes = np.maximum(clothes, (1 - falls) * _step(v, -0.25, 0.03))
         clothes = clothes * (self.beyond > 0.03) * (0.15 + 0.85 * _step(v, 0.02, 0.04))
         self.prior = _normalised(np.stack([hair, face, neck, clothes], axis=2).astype(np.float32) + 1e-4)
 
         self.sure = np.full(inside.shape, -1, np.int8)
-        self.sure[(self.beyond < -0.06) & (v > self.brows + 0.02)] = FACE
+        self.sure[(self.beyond < np.where(v < -0.25, -0.13, -0.05)) & (v > self.brows + 0.02)] = FACE
         self.sure[~inside] = -1
         self.features = np.zeros(inside.shape, bool)
         for ring in NOT_SKIN:
@@ -166,7 +172,8 @@ class _Layout:
 
     def _notch(self, seen: NDArray[np.bool_], sign: int, cheek: float) -> float | None:
         """Level at which the outline on one side of the face is narrowest between ear and shoulder, where that is a
-        bare neck's width; None where hair or a collar hides it. ``cheek``: the face's own reach on that side."""
+        bare neck's width; None where hair or a collar hides it. ``cheek``: the face's own reach on that side.
+        """
         middle = round(BESIDE * TALL)
         levels, reach = [], []
         for row in np.flatnonzero((self.v[:, 0] > -0.4) & (self.v[:, 0] < 0.5)):
@@ -190,16 +197,19 @@ def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout
     v, u, beyond = layout.v, layout.u, layout.beyond
     skin = colours.mixture(inside & (layout.sure == FACE) & ~layout.features, shade=True)
     unlike_skin = inside & (colours.distance(skin) > 3.0)
-    hair = colours.mixture(unlike_skin & (beyond > 0.04) & (v < -0.85))
+    hidden = np.where(u < 0, layout.notch[0] is None, layout.notch[1] is None)
+    crown = (v < -0.85) | (hidden & (v < -0.1) & (beyond < 0.25))
+    hair = colours.mixture(unlike_skin & (beyond > 0.04) & crown, shade=True)
     below = np.where(u < 0, *[0.55 if notch is None else notch + 0.12 for notch in layout.notch])
-    low = unlike_skin & (v > below) & (layout.under_jaw > 0.1)
+    chest = (np.abs(u) < 0.6) & (v < 1.2)  # bare, it may shine beyond what the face's colours foresee
+    low = inside & (colours.distance(skin) > np.where(chest, 4.5, 3.0)) & (v > below) & (layout.under_jaw > 0.1)
     unlike_hair = low & (colours.distance(hair) > 3.0)
-    hidden = [notch is None for notch in layout.notch]
-    trusted = np.where(u < 0, *hidden).astype(bool)
-    clothes = colours.mixture(np.where(trusted, unlike_hair, low) & (np.abs(u) < 1.6))
-    crown = inside & (beyond > 0.03) & (beyond < 0.2) & (v < -0.95)
+    clothes = colours.mixture(np.where(hidden, unlike_hair, low) & (np.abs(u) < 1.6))
+    top = inside & (beyond > 0.03) & (beyond < 0.2) & (v < -0.95)
+    cheeks = np.median(colours.features[inside & (layout.sure == FACE) & ~layout.features], axis=0)
     prior = layout.prior
-    if crown.any() and float((~unlike_skin)[crown].mean()) > 0.6:  # a bald head
+    alike = np.linalg.norm((colours.features - cheeks)[..., :3], axis=2)[top] < 14
+    if alike.size and float(alike.mean()) > 0.6:  # a bald head
         scalp = 0.5 * _step(-beyond, -0.3, 0.05) * _step(-v, 0.7, 0.05)
         prior = _normalised(np.dstack([prior[..., HAIR], np.maximum(prior[..., FACE], scalp), prior[..., NECK:]]))
     shares = prior
@@ -210,7 +220,7 @@ def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout
         shares = settle(colours, evidence, layout.sure)
         if turn == ROUNDS - 2:
             prior = _normalised(prior * np.where(_connected(shares, layout), 1.0, 0.02).astype(np.float32))
-        hair = colours.mixture((shares[..., HAIR] > 0.6) & inside)
+        hair = colours.mixture((shares[..., HAIR] > 0.6) & inside, shade=turn == 0)
         clothes = colours.mixture((shares[..., CLOTHES] > 0.6) & inside & (np.abs(u) < 1.6))
         skin = colours.mixture((shares[..., FACE] + shares[..., NECK] > 0.7) & inside & ~layout.features, shade=True)
     return _normalised(np.clip(_extended(shares, inside), 1e-4, 1) ** 2)
@@ -218,7 +228,8 @@ def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout
 
 def _connected(shares: NDArray[np.float32], layout: _Layout) -> NDArray[np.bool_]:
     """[h, w, 4]: where each part hangs together with its root: hair with the head's, face with its oval, neck with the
-    throat. Clothes may be anywhere below."""
+    throat. Clothes may be anywhere below.
+    """
     label = np.where(layout.inside, shares.argmax(axis=2), -1)
     roots = {
         HAIR: (layout.v < -0.3) & (layout.beyond < 0.5),
