@@ -31,7 +31,9 @@ def session() -> Session:
     if addon is not None:
         preferences = addon.preferences
         remote = bpy.path.abspath(preferences.connection_file) if preferences.use_remote else ""
-        _session.settings = Settings(preferences.command, preferences.device, Path(remote) if remote else None)
+        _session.settings = Settings(
+            preferences.command, preferences.device, Path(remote) if remote else None, bpy.app.online_access
+        )
     return _session
 
 

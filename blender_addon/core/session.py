@@ -34,11 +34,13 @@ class Settings:
         command: path of the ``limner`` command; empty to use the installed one.
         device: ``auto``, ``cpu`` or ``cuda``.
         remote: connection file of a backend that somebody else started; ``None`` to start one here.
+        online: whether the user lets the add-on talk to other machines.
     """
 
     command: str = ""
     device: str = "auto"
     remote: Path | None = None
+    online: bool = True
 
 
 class Session:
@@ -155,7 +157,11 @@ class Session:
         if self._client is not None or not self.busy:
             return
         if self.settings.remote is not None:
-            self._connect(Connection.read(self.settings.remote))
+            connection = Connection.read(self.settings.remote)
+            if not self.settings.online and not is_loopback(connection.endpoints["control"]):
+                raise LimnerError("WRONG_USE", f"The backend is on another machine, {connection.machine}.",
+                                  "Allow Online Access in Blender's system preferences to use it.")
+            self._connect(connection)
         elif self.process.running:
             if self.process.connection_file.exists():
                 self._connect(Connection.read(self.process.connection_file))
@@ -255,3 +261,9 @@ class Session:
             job.frames[number] = Path(file.path)
         else:
             self._transfers.fetch_frame(self._client, job, number, file)
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Whether a ZeroMQ address is this machine's own."""
+    host = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+    return host in ("localhost", "::1") or host.startswith("127.")
