@@ -71,7 +71,7 @@ def start_backend() -> None:
     """Start the backend and wait until it has welcomed us."""
     bpy.ops.limner.start_backend()
     session, end = bridge("pump").session(), time.monotonic() + 120
-    while session.status != "connected":
+    while session.status != "ready":
         if session.status == "failed" or time.monotonic() > end:
             raise RuntimeError(f"the backend does not start: {session.process.last_words()}")
         bridge("pump").tick(wait=0.05)
