@@ -36,8 +36,8 @@ class Speech:
 def listen(source: Path, progress: Progress = silent, window: float = 20.0) -> Speech:
     """Read a speech file and recognise its phones.
 
-    Memory grows with the file only by 12 bytes for each 10 ms. A window ends in the quietest place of its second half, so
-    no sound is cut, and is heard with 0.64 s of its neighbours, so the result hardly depends on where the windows lie.
+    Memory grows with the file only by 12 bytes for each 10 ms. A window ends in the quietest place of its second half,
+    so no sound is cut, and is heard with 0.64 s of its neighbours, so the result hardly depends on where windows lie.
 
     Args:
         source: any file with sound.

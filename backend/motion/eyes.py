@@ -16,8 +16,8 @@ DEGREES_AT_ONE = 30.0  # of eye rotation that an eyeLook action at 1 stands for
 def blink_times(duration: float, a_minute: float, pauses: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """[N] seconds at which lids begin to close.
 
-    Intervals are log-normal; a blink near the beginning of a pause in speech moves there, as speakers' blinks do (Nakano
-    and Kitazawa 2010). No clip of 2 s or more is without, and no gap is longer than three mean intervals.
+    Intervals are log-normal; a blink near the beginning of a pause in speech moves there, as speakers' blinks do
+    (Nakano and Kitazawa 2010). No clip of 2 s or more is without, and no gap is longer than three mean intervals.
 
     Args:
         duration: of the clip in seconds.
@@ -54,9 +54,9 @@ def blinks(
     for start, depth in zip(starts, depths, strict=True):
         span = slice(*np.searchsorted(times, [start, start + BLINK_CLOSING + hold + BLINK_OPENING]))
         lid = bump(times[span], start, BLINK_CLOSING, hold, BLINK_OPENING) * depth * amplitude
-        for name, size in (("eyeBlinkLeft", 1.0), ("eyeBlinkRight", 1.0), ("eyeSquintLeft", 0.12), ("eyeSquintRight", 0.12)):
-            column = ARKIT_INDEX[name]
-            curves[span, column] = np.maximum(curves[span, column], size * lid)
+        for name, size in (("eyeBlink", 1.0), ("eyeSquint", 0.12)):
+            columns = [ARKIT_INDEX[name + side] for side in ("Left", "Right")]
+            curves[span, columns] = np.maximum(curves[span, columns], size * lid[:, None])
     return np.minimum(curves, 1.0)
 
 

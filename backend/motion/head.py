@@ -60,7 +60,7 @@ def brows(times: np.ndarray, emphasis: Emphasis, amplitude: float, random: np.ra
 
 
 def idle(times: np.ndarray, activity: np.ndarray, amplitude: float, random: np.random.Generator) -> np.ndarray:
-    """[T, 52] what a face does while it says nothing: corners and pressure of the lips change a little, so do the brows."""
+    """[T, 52] what a face does while it says nothing: corners and pressure of the lips change a little, brows too."""
     curves = np.zeros((len(times), len(ARKIT_NAMES)))
     silence = 1.0 - activity
     for names, size, gate in (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 from shared.arkit import ARKIT_INDEX, ARKIT_NAMES
 
@@ -19,8 +20,12 @@ from .visemes import DIPHTHONGS, VISEMES, Viseme
 
 REFERENCE_LEVEL = -24.0  # dB below full scale: the usual level of speech's vowels in published sound
 REACH = 0.6  # seconds beyond which a sound's pull is nothing
+LIVELINESS = 7.0  # dB of rise and fall of the voice in ordinary speech
 FAINT = 0.02  # below this sum of pulls the mouth goes back to rest
-OPEN_VOWEL_GAP = 12.0  # millimetres, of a conversational "ah"
+OPEN_VOWEL_GAP = 14.0  # millimetres, of a conversational "ah"
+MIDDLE_GAP = 5.5  # millimetres, of the mean over speech
+MURMUR_GAP = 4.0  # millimetres, of sounds that are not open vowels
+PARTED_GAP = 3.5  # millimetres, of lips that have just spoken or are about to
 _TEETH_SHAPE = {"mouthRollLower": 0.40, "mouthUpperUpLeft": 0.12, "mouthUpperUpRight": 0.12}
 
 
@@ -41,7 +46,7 @@ def _split(phones: list[Phone]) -> list[tuple[Viseme, float, float]]:
 def activity(features: Features) -> np.ndarray:
     """[T] in [0, 1]: 1 where somebody speaks, by level over the file's own background."""
     background, speech = np.percentile(features.loudness, [5, 95])
-    threshold = max(speech - 32.0, min(background + 8.0, speech - 14.0))
+    threshold = max(speech - 38.0, min(background + 8.0, speech - 14.0))
     return smooth(1 / (1 + np.exp(-(features.loudness - threshold) / 2.5)), 0.03)
 
 
@@ -53,6 +58,11 @@ def _row(viseme: Viseme) -> np.ndarray:
             if column in ARKIT_INDEX:
                 row[ARKIT_INDEX[column]] = value
     return row
+
+
+def _reached(gap: np.ndarray, duration: np.ndarray) -> np.ndarray:
+    """[N] target gaps -> [N] what the lips reach of them in the sounds' [N] seconds: Lindblom's (1963) undershoot."""
+    return MIDDLE_GAP + (gap - MIDDLE_GAP) * 1.2 * (1 - np.exp(-duration / 0.04))
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,7 @@ class Mouth:
     recognised: np.ndarray
     strength: np.ndarray
     activity: np.ndarray
+    presence: np.ndarray
     settings: MouthSettings
 
     @classmethod
@@ -86,12 +97,12 @@ class Mouth:
         active = activity(speech.features)
         return cls(
             column([s for _, s, _ in targets]) - settings.lead, column([e for _, _, e in targets]) - settings.lead,
-            column([v.gap for v in visemes]), column([v.gap_weight for v in visemes]),
+            _reached(column([v.gap for v in visemes]), column([e - s for _, s, e in targets])), column([v.gap_weight for v in visemes]),
             np.stack([_row(v) for v in visemes]) if visemes else np.zeros((0, len(ARKIT_NAMES))),
             column([v.shape_weight for v in visemes]),
             column([v.closure for v in visemes]), column([v.teeth for v in visemes]),
             acoustic_gap(speech.features, active), recognised(spoken, len(active)),
-            strength(speech.features, active, settings), active, settings,
+            strength(speech.features, active, settings), active, presence(active), settings,
         )  # fmt: skip
 
     def at(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +128,7 @@ class Mouth:
 
         active = heard(self.activity)
         strength = heard(self.strength)
-        gap *= active * strength
+        gap = (active * gap + (1 - active) * PARTED_GAP * heard(self.presence)) * strength
         shape *= (active * np.clip(strength, 0.5, 1.25))[:, None]
         hold = _dominance(times, start, end, self.settings.closure_spread, plateau=True)
         closure = (hold * self.closure[near]).max(1, initial=0.0) * np.minimum(1.0, 2 * active)
@@ -151,7 +162,13 @@ def acoustic_gap(features: Features, active: np.ndarray) -> np.ndarray:
     """[T] millimetres between the lips told from the sound alone: loud and with a high first formant is open."""
     level = 10 ** (np.maximum(features.loudness, -80.0) / 50)
     opening = smooth(level / (1 + np.exp(-(features.openness + 3.0) / 4.0)), 0.05) * active
-    return OPEN_VOWEL_GAP * np.minimum(opening / max(float(np.percentile(opening, 96)), 1e-9), 1.3)
+    opening = np.minimum(opening / max(float(np.percentile(opening, 96)), 1e-9), 1.3)
+    return MURMUR_GAP * active + (OPEN_VOWEL_GAP - MURMUR_GAP) * opening
+
+
+def presence(active: np.ndarray) -> np.ndarray:
+    """[T] in [0, 1]: 1 near speech; lips part to breathe before a phrase and meet only some time after it."""
+    return smooth(maximum_filter1d(active, round(0.6 * FRAME_RATE)), 0.2)
 
 
 def strength(features: Features, active: np.ndarray, settings: MouthSettings) -> np.ndarray:
@@ -162,6 +179,8 @@ def strength(features: Features, active: np.ndarray, settings: MouthSettings) ->
     # The level of the loudest sounds near by, so that a consonant counts as loud as its vowel.
     weight = 10 ** (level / 10)
     local = 10 * np.log10(smooth(weight, 0.5) + 1e-10)
-    # A recording's level says little about the voice's effort: a quarter of it counts.
+    # A recording's level says little about the voice's effort: a quarter of it counts. A few dB up and down are the melody
+    # of any sentence, which the lips do not follow (measured: following them lowers the correlation with real lips).
     difference = (local - usual) + 0.25 * (usual - REFERENCE_LEVEL)
-    return settings.amplitude * np.clip(2 ** (settings.loudness * difference / 18.0), 0.45, 1.7)
+    difference *= difference**2 / (difference**2 + LIVELINESS**2)
+    return settings.amplitude * np.clip(2 ** (settings.loudness * difference / 15.0), 0.45, 1.8)

@@ -44,8 +44,8 @@ class PhoneDecoder:
     def decode(self, samples: np.ndarray, tick: Callable[[float], None] = lambda share: None) -> list[Phone]:
         """[N] float32 samples at 16 kHz (a stretch of seconds) -> its phones, in order, without gaps.
 
-        Each stretch is heard afresh, with its own cepstral mean, so it does not matter what was decoded before. Too short
-        a stretch (under about 0.1 s) gives an empty list. ``tick`` gets the share done, every two seconds of sound.
+        Each stretch is heard afresh, with its own cepstral mean, so it does not matter what was decoded before. Too
+        short a stretch (under about 0.1 s) gives an empty list. ``tick`` gets the share done every 2 s of sound.
         """
         peak = float(np.abs(samples).max(initial=0.0))
         if peak == 0.0:

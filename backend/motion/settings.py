@@ -21,11 +21,11 @@ class MouthSettings:
 
     amplitude: float = 1.0
     loudness: float = 1.0
-    acoustic: float = 0.35
+    acoustic: float = 0.25
     lead: float = 0.05
-    jaw_spread: float = 0.045
+    jaw_spread: float = 0.03
     lip_spread: float = 0.07
-    closure_spread: float = 0.03
+    closure_spread: float = 0.02
 
 
 @dataclass(frozen=True)

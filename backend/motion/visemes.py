@@ -1,8 +1,8 @@
 """Where the lips, the jaw and the tongue aim for each speech sound, and how strongly they insist on it.
 
-Written from articulatory phonetics (Ladefoged and Johnson, A Course in Phonetics; Lindblom and Sundberg 1971 for the order
-of the vowels' openings; Recasens on coarticulation resistance): a sound insists on what makes it, and leaves the rest to its
-neighbours; k, g, ng and h leave nearly everything to them.
+Written from articulatory phonetics (Ladefoged and Johnson, A Course in Phonetics; Lindblom and Sundberg 1971 for the
+order of the vowels' openings; Recasens on coarticulation resistance): a sound insists on what makes it, and leaves the
+rest to its neighbours; k, g, ng and h leave nearly everything to them.
 """
 
 from __future__ import annotations
@@ -38,42 +38,42 @@ _HUSH = {"mouthFunnel": 0.24, "mouthPucker": 0.24, "mouthLowerDown": 0.10, "mout
 
 VISEMES: dict[str, Viseme] = {
     # vowels, from open to close; the rounded ones have the smaller opening between the lips
-    "AA": Viseme(12.0, 1.0, _OPEN, 0.6),
-    "AE": Viseme(12.5, 1.0, {**_OPEN, "mouthStretch": 0.16}, 0.7),
-    "EH": Viseme(8.5, 1.0, _SPREAD, 0.6),
-    "AH": Viseme(6.0, 0.8, _OPEN, 0.4),
-    "IH": Viseme(5.5, 0.8, _SPREAD, 0.5),
-    "IY": Viseme(5.5, 0.9, {**_SPREAD, "mouthStretch": 0.26, "mouthSmile": 0.18}, 0.9),
-    "AO": Viseme(5.5, 0.9, {"mouthFunnel": 0.16, "mouthPucker": 0.25}, 0.8),
-    "UH": Viseme(4.5, 0.8, {"mouthFunnel": 0.12, "mouthPucker": 0.25}, 0.7),
-    "ER": Viseme(4.2, 0.8, {"mouthFunnel": 0.14, "mouthPucker": 0.20, "mouthLowerDown": 0.06}, 0.6),
-    "UW": Viseme(2.8, 1.0, {"mouthFunnel": 0.14, "mouthPucker": 0.50}, 1.0),
+    "AA": Viseme(14.4, 1.0, _OPEN, 0.6),
+    "AE": Viseme(15.0, 1.0, {**_OPEN, "mouthStretch": 0.16}, 0.7),
+    "EH": Viseme(10.2, 1.0, _SPREAD, 0.6),
+    "AH": Viseme(7.2, 0.8, _OPEN, 0.4),
+    "IH": Viseme(6.6, 0.8, _SPREAD, 0.5),
+    "IY": Viseme(6.6, 0.9, {**_SPREAD, "mouthStretch": 0.26, "mouthSmile": 0.18}, 0.9),
+    "AO": Viseme(6.6, 0.9, {"mouthFunnel": 0.16, "mouthPucker": 0.25}, 0.8),
+    "UH": Viseme(5.4, 0.8, {"mouthFunnel": 0.12, "mouthPucker": 0.25}, 0.7),
+    "ER": Viseme(5.0, 0.8, {"mouthFunnel": 0.14, "mouthPucker": 0.20, "mouthLowerDown": 0.06}, 0.6),
+    "UW": Viseme(3.4, 1.0, {"mouthFunnel": 0.14, "mouthPucker": 0.50}, 1.0),
     # consonants made by the lips
-    "P": Viseme(1.5, 0.7, {"mouthPress": 0.22, "mouthRollLower": 0.12, "mouthRollUpper": 0.08}, 0.4, closure=1.0),
-    "B": Viseme(1.5, 0.7, {"mouthPress": 0.16, "mouthRollLower": 0.10, "mouthRollUpper": 0.06}, 0.4, closure=1.0),
-    "M": Viseme(1.5, 0.7, {"mouthPress": 0.12, "mouthRollLower": 0.08, "mouthRollUpper": 0.05}, 0.4, closure=1.0),
-    "F": Viseme(2.0, 1.0, {"mouthUpperUp": 0.16}, 0.7, teeth=1.0),
-    "V": Viseme(2.0, 0.9, {"mouthUpperUp": 0.14}, 0.6, teeth=1.0),
-    "W": Viseme(2.2, 1.0, {"mouthFunnel": 0.12, "mouthPucker": 0.60}, 1.2),
+    "P": Viseme(1.8, 0.7, {"mouthPress": 0.22, "mouthRollLower": 0.12, "mouthRollUpper": 0.08}, 0.4, closure=1.0),
+    "B": Viseme(1.8, 0.7, {"mouthPress": 0.16, "mouthRollLower": 0.10, "mouthRollUpper": 0.06}, 0.4, closure=1.0),
+    "M": Viseme(1.8, 0.7, {"mouthPress": 0.12, "mouthRollLower": 0.08, "mouthRollUpper": 0.05}, 0.4, closure=1.0),
+    "F": Viseme(2.4, 1.0, {"mouthUpperUp": 0.16}, 0.7, teeth=1.0),
+    "V": Viseme(2.4, 0.9, {"mouthUpperUp": 0.14}, 0.6, teeth=1.0),
+    "W": Viseme(2.6, 1.0, {"mouthFunnel": 0.12, "mouthPucker": 0.60}, 1.2),
     # consonants of tongue and teeth
-    "TH": Viseme(3.6, 0.8, {"tongueOut": 0.15, "mouthLowerDown": 0.14, "mouthUpperUp": 0.08}, 0.5),
-    "DH": Viseme(3.6, 0.7, {"tongueOut": 0.12, "mouthLowerDown": 0.14, "mouthUpperUp": 0.08}, 0.4),
-    "T": Viseme(4.6, 0.5, _TEETH, 0.25),
-    "D": Viseme(3.8, 0.5, _TEETH, 0.25),
-    "N": Viseme(3.8, 0.5, _TEETH, 0.2),
-    "L": Viseme(3.8, 0.5, _TEETH, 0.2),
-    "S": Viseme(4.4, 0.8, _TEETH, 0.45),
-    "Z": Viseme(3.8, 0.8, _TEETH, 0.45),
-    "SH": Viseme(5.5, 0.8, _HUSH, 0.9),
-    "ZH": Viseme(5.5, 0.8, _HUSH, 0.9),
-    "CH": Viseme(4.8, 0.8, _HUSH, 0.8),
-    "JH": Viseme(4.5, 0.8, _HUSH, 0.8),
-    "R": Viseme(4.5, 0.5, {"mouthFunnel": 0.14, "mouthPucker": 0.26}, 0.7),
-    "Y": Viseme(4.8, 0.7, {**_SPREAD, "mouthSmile": 0.16}, 0.5),
-    "K": Viseme(5.5, 0.3, _OPEN, 0.08),
-    "G": Viseme(5.0, 0.3, _OPEN, 0.08),
-    "NG": Viseme(4.8, 0.3, _OPEN, 0.08),
-    "HH": Viseme(6.0, 0.2, _OPEN, 0.05),
+    "TH": Viseme(4.3, 0.8, {"tongueOut": 0.15, "mouthLowerDown": 0.14, "mouthUpperUp": 0.08}, 0.5),
+    "DH": Viseme(4.3, 0.7, {"tongueOut": 0.12, "mouthLowerDown": 0.14, "mouthUpperUp": 0.08}, 0.4),
+    "T": Viseme(5.5, 0.5, _TEETH, 0.25),
+    "D": Viseme(4.6, 0.5, _TEETH, 0.25),
+    "N": Viseme(4.6, 0.5, _TEETH, 0.2),
+    "L": Viseme(4.6, 0.5, _TEETH, 0.2),
+    "S": Viseme(5.3, 0.8, _TEETH, 0.45),
+    "Z": Viseme(4.6, 0.8, _TEETH, 0.45),
+    "SH": Viseme(6.6, 0.8, _HUSH, 0.9),
+    "ZH": Viseme(6.6, 0.8, _HUSH, 0.9),
+    "CH": Viseme(5.8, 0.8, _HUSH, 0.8),
+    "JH": Viseme(5.4, 0.8, _HUSH, 0.8),
+    "R": Viseme(5.4, 0.5, {"mouthFunnel": 0.14, "mouthPucker": 0.26}, 0.7),
+    "Y": Viseme(5.8, 0.7, {**_SPREAD, "mouthSmile": 0.16}, 0.5),
+    "K": Viseme(6.6, 0.3, _OPEN, 0.08),
+    "G": Viseme(6.0, 0.3, _OPEN, 0.08),
+    "NG": Viseme(5.8, 0.3, _OPEN, 0.08),
+    "HH": Viseme(7.2, 0.2, _OPEN, 0.05),
 }
 
 # A diphthong glides from one vowel to the other; the first takes the larger part of its time.
