@@ -134,26 +134,6 @@ def build_parser() -> argparse.ArgumentParser:
     portraits.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="longer side (default: 512)")
     portraits.add_argument("--only", metavar="TEXT", help="only pictures with this in their names")
     with_progress(portraits)
-    benchmark = command("benchmark", "measure speed and memory on this machine, beside the budgets")
-    benchmark.add_argument("references", type=Path, nargs="*", metavar="REF", help="(default: a free photograph)")
-    benchmark.add_argument("-o", "--output", type=Path, metavar="R.json", help="write all the numbers")
-    benchmark.add_argument("--repeats", type=_positive, default=5, metavar="N", help="(default: %(default)s)")
-    benchmark.add_argument(
-        "--frames",
-        type=_positive,
-        default=2000,
-        metavar="N",
-        help="frames of the test of memory (default: %(default)s)",
-    )
-    benchmark.add_argument("--speech", type=Path, metavar="FILE", help="(default: the demo's)")
-    with_device(benchmark)
-    with_progress(benchmark)
-
-    evaluate = command("evaluate", "measure how good avatars of a folder of portraits are, with a sheet of each")
-    evaluate.add_argument("portraits", type=Path, metavar="DIR", help="a folder of pictures, one person each")
-    evaluate.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="for tables and sheets")
-    evaluate.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="(default: %(default)s)")
-    with_progress(evaluate)
     return parser
 
 

@@ -233,34 +233,6 @@ def _evaluate(options: argparse.Namespace, display: ProgressDisplay) -> int:
     return EXIT_DONE
 
 
-def _benchmark(options: argparse.Namespace, display: ProgressDisplay) -> int:
-    for path in (*options.references, *([options.speech] if options.speech else [])):
-        _must_exist(path, "picture or speech")
-    if options.output:
-        _must_be_writable(options.output, ".json")
-    from backend.evaluation.benchmark import run_benchmark
-
-    table, _ = run_benchmark(
-        options.references, options.output, options.repeats, options.frames, options.speech, options.device, display
-    )
-    display.end()
-    print(table)
-    return EXIT_DONE
-
-
-def _evaluate(options: argparse.Namespace, display: ProgressDisplay) -> int:
-    if not options.portraits.is_dir():
-        raise LimnerError("FILE_NOT_FOUND", f"{options.portraits} is no folder.", "Give a folder of pictures.")
-    _must_be_writable(options.output)
-    from backend.evaluation.portrait_score import table
-    from backend.evaluation.portraits import evaluate_portraits
-
-    scores = evaluate_portraits(options.portraits, options.output, options.size, progress=display)
-    display.end()
-    print(table(scores))
-    return EXIT_DONE
-
-
 COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {
     "doctor": _doctor,
     "serve": _serve,
@@ -268,8 +240,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {
     "animate": _animate,
     "render": _render,
     "mesh": _mesh,
-    "benchmark": _benchmark,
-    "evaluate": _evaluate,
     "benchmark": _benchmark,
     "evaluate": _evaluate,
 }

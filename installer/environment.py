@@ -150,7 +150,7 @@ def backend_environment(tests: bool = False) -> Environment:
     stated = json.dumps([project["build-system"], project["project"]], sort_keys=True)
     # one stamp for both: an environment with the test tools is not made smaller by a plain install
     have_tests = tests or Environment(".venv", ()).program("pytest").exists()
-    return Environment(".venv", ("-e", ".[test]" if have_tests else "."), stated=stated)
+    return Environment(".venv", ("-e", ".[test]" if have_tests else ".[usd]"), stated=stated)
 
 
 def bpy_environment(version: str) -> Environment | None:
