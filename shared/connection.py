@@ -9,6 +9,7 @@ import platform
 import secrets
 import stat
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,7 +63,8 @@ class Connection:
                 json.dump(vars(self), file, indent=1)
             os.replace(temporary, path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise LimnerError("OUTPUT_NOT_WRITABLE", f"{path} cannot be written ({error.strerror}).",
                               "Choose another place with --connection-file.") from error
 

@@ -327,7 +327,7 @@ def encode(message: Message, parts: Mapping[str, np.ndarray | bytes] | None = No
     described: list[dict[str, Any]] = []
     frames: list[bytes | memoryview] = []
     for name, value in (parts or {}).items():
-        array = np.frombuffer(value, np.uint8) if isinstance(value, bytes) else np.ascontiguousarray(value)
+        array = np.frombuffer(value, np.uint8) if isinstance(value, bytes) else np.asarray(value, order="C")
         array = array.astype(array.dtype.newbyteorder("<"), copy=False)
         if array.dtype.str not in _DTYPES:
             raise _invalid(f"Part {name!r} has the type {array.dtype}, which cannot travel.")
@@ -362,9 +362,10 @@ def decode(frames: Sequence[Any]) -> tuple[Message, Parts]:
         data = json.loads(bytes(header).decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"A message's header is not JSON ({error}).") from error
-    if not isinstance(data, dict) or data.get("type") not in _CLASSES:
-        raise _invalid(f"Unknown message type {data.get('type') if isinstance(data, dict) else data!r}.")
-    cls = _CLASSES[data["type"]]
+    name = data.get("type") if isinstance(data, dict) else None
+    cls = _CLASSES.get(name) if isinstance(name, str) else None
+    if cls is None:
+        raise _invalid(f"Unknown message type {str(name)[:40]!r}.")
     return read_fields(cls, data), _read_parts(data.get("parts", []), frames[2:])
 
 
@@ -391,8 +392,10 @@ def _read_parts(described: Any, frames: Sequence[Any]) -> Parts:
     parts: Parts = {}
     for entry, frame in zip(described, frames, strict=True):
         name, dtype, shape = (entry.get(key) if isinstance(entry, dict) else None for key in ("name", "dtype", "shape"))
-        if not isinstance(name, str) or dtype not in _DTYPES or not isinstance(shape, list) or len(shape) > 8:
-            raise _invalid(f"A part is described as {entry!r}.")
+        if not isinstance(name, str) or not isinstance(dtype, str) or not isinstance(shape, list) or len(shape) > 8:
+            raise _invalid(f"A part is described as {str(entry)[:80]}.")
+        if dtype not in _DTYPES:
+            raise _invalid(f"Part {name!r} has the type {dtype!r}, which does not travel.")
         if not all(type(length) is int and 0 <= length < 2**40 for length in shape):
             raise _invalid(f"Part {name!r} has the shape {shape!r}.")
         kind, count = np.dtype(dtype), 1
