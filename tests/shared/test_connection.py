@@ -15,7 +15,8 @@ from shared.connection import CHANNELS, Connection, default_connection_file, pro
 from shared.errors import LimnerError
 
 CONNECTION = Connection(
-    1, "0.1.0", "session", 1234, "machine", dict.fromkeys(CHANNELS, "tcp://127.0.0.1:5555"), "k" * 40, "p" * 40, "s" * 40
+    1, "0.1.0", "session", 1234, "machine", dict.fromkeys(CHANNELS, "tcp://127.0.0.1:5555"), "k" * 40, "p" * 40,
+    "s" * 40,
 )  # fmt: skip
 
 
