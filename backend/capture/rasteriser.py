@@ -150,9 +150,7 @@ class Rasteriser:
 
         triangle = pixels[..., 0].astype(np.int32) - 1
         b0, b1 = pixels[..., 1], pixels[..., 2]
-        return Hits(
-            triangle, np.stack([b0, b1, 1 - b0 - b1], axis=-1), np.where(triangle >= 0, pixels[..., 3], np.inf)
-        )
+        return Hits(triangle, np.stack([b0, b1, 1 - b0 - b1], axis=-1), np.where(triangle >= 0, pixels[..., 3], np.inf))
 
 
 _CLIP_OFFSET = np.array([0.0, 0.0, -2 * FAR * NEAR / (FAR - NEAR), 0.0])

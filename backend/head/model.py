@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-REGION_NAMES = ("skin", "eye", "eye_cavity", "mouth_cavity", "tongue")
-SKIN, EYE, EYE_CAVITY, MOUTH_CAVITY, TONGUE = range(5)
+REGION_NAMES = ("skin", "eye", "eye_cavity", "mouth_cavity", "tongue", "teeth")
+SKIN, EYE, EYE_CAVITY, MOUTH_CAVITY, TONGUE, TEETH = range(6)
 # Share of the head's rotation that the torso, the three neck bones and the head take
 _BONE_SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -54,9 +54,7 @@ class HeadModel:
         return neutral + np.tensordot(coefficients[used], self.actions[used], axes=1)
 
 
-def bend(
-    vertices: np.ndarray, head_share: np.ndarray, rotation: np.ndarray, location: np.ndarray
-) -> np.ndarray:
+def bend(vertices: np.ndarray, head_share: np.ndarray, rotation: np.ndarray, location: np.ndarray) -> np.ndarray:
     """Turn the head on its neck; the torso stays.
 
     Args:

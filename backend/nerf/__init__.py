@@ -1,0 +1,1 @@
+"""Radiance fields as functions: tensors in, tensors out, nothing remembered, deterministic."""

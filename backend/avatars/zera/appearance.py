@@ -1,0 +1,173 @@
+"""Colours of the head model's surface: what the photograph shows, how well, and what stands in where it shows nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.sparse.linalg import splu
+
+from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, SkinAppearance
+from backend.capture.fit import HeadFit
+from backend.capture.masks import Masks
+from backend.capture.rasteriser import Hits
+from backend.head.model import EYE, EYE_CAVITY, MOUTH_CAVITY, SKIN, TEETH, TONGUE, HeadModel, head_model
+
+PROFILE_BINS = 32
+SURFACE_TOLERANCE = 0.004  # metres: a vertex this far behind the visible surface still belongs to it
+
+
+def skin_appearance(
+    source: NDArray[np.float64],
+    world: NDArray[np.float64],
+    hits: Hits,
+    canvas: Canvas,
+    fit: HeadFit,
+    landmarks: NDArray[np.float32],
+    masks: Masks,
+) -> SkinAppearance:
+    """Measure the photograph on the fitted head.
+
+    Args:
+        source: [V, 3] the head in the photograph, head frame.
+        world: [V, 3] the same in the world.
+        hits: the head rasterised on the canvas.
+        canvas: the layers.
+        fit: the head's fit.
+        landmarks: [478, 2] canvas pixels.
+        masks: on the canvas.
+    """
+    model = head_model()
+    pixels = canvas.camera.project(world)
+    x = np.clip(pixels[:, 0], 0, canvas.camera.width - 1).astype(int)
+    y = np.clip(pixels[:, 1], 0, canvas.camera.height - 1).astype(int)
+    nearest = maximum_filter(np.where(np.isfinite(hits.depth), hits.depth, 0), 3)
+    visible = pixels[:, 2] < nearest[y, x] + SURFACE_TOLERANCE
+    to_eye = canvas.camera.position - world
+    cosine = (vertex_normals(world, model.faces) * to_eye).sum(axis=1) / np.linalg.norm(to_eye, axis=1)
+    confidence = visible * _smoothstep(0.12, 0.45, cosine) * _smoothstep(0.4, 0.8, masks.person[y, x])
+    skin = model.region == SKIN
+    confidence *= np.where(skin, 1 - _smoothstep(0.2, 0.7, masks.clothes[y, x]), 1.0)
+
+    soft = gaussian_filter(canvas.skin.astype(np.float32), (1.2, 1.2, 0)) / 255
+    hair = gaussian_filter(canvas.hair[..., :3].astype(np.float32), (1.2, 1.2, 0)) / 255
+    hairy = (masks.hair[y, x] > 0.5)[:, None]
+    colour = np.where(hairy, hair[y, x], soft[y, x])
+    fallback = _continued(model, colour, np.where(skin, confidence, 0.0))
+    mouth = canvas.seen[y, x, 1] / 255 > 0.6
+    brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
+    fallback[model.region == EYE_CAVITY] = brightness * 0.5
+    fallback[model.region == MOUTH_CAVITY] = np.array([0.2, 0.06, 0.06]) * brightness.mean() / 0.6
+    fallback[model.region == TONGUE] = np.array([0.52, 0.24, 0.24]) * brightness.mean() / 0.6
+    teeth = model.region == TEETH
+    seen_teeth = teeth & mouth & visible & (colour.mean(axis=1) > 0.4)
+    enamel = np.array([0.86, 0.82, 0.76]) * (0.35 + 0.75 * brightness.mean())
+    if seen_teeth.sum() > 12:
+        enamel = np.percentile(colour[seen_teeth], 70, axis=0)
+    fallback[teeth] = np.clip(enamel, 0, 1)
+    iris, angle = _irises(model, fit, hits, landmarks, canvas)
+    profile = _eye_profile(model, eye_directions(model, fit.neutral), iris, angle, hits, canvas)
+    return SkinAppearance(
+        confidence.astype(np.float32), fallback.astype(np.float32), iris.astype(np.float32), angle, profile
+    )
+
+
+def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float64]:
+    """[V, 3] unit normals: the faces' area-weighted mean."""
+    corners = vertices[faces]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    total = np.stack(
+        [np.bincount(faces.ravel(), np.repeat(normal[:, axis], 3), len(vertices)) for axis in range(3)], axis=1
+    )
+    return total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-20)
+
+
+def _smoothstep(low: float, high: float, value: NDArray[np.floating]) -> NDArray[np.floating]:
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _continued(model: HeadModel, colour: NDArray[np.floating], confidence: NDArray[np.floating]) -> NDArray[np.float64]:
+    """[V, 3] colours carried over the mesh from where they are seen, half from the other side of the face if it is."""
+    other = confidence[model.mirror]
+    known = np.where((confidence >= other)[:, None], colour, colour[model.mirror])
+    weight = np.maximum(confidence, 0.5 * other)
+    count = len(model.mean)
+    edges = np.concatenate([model.faces[:, [0, 1]], model.faces[:, [1, 2]], model.faces[:, [2, 0]]])
+    graph = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count)).tocsr()
+    graph = graph.maximum(graph.T)
+    laplacian = sparse.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
+    system = splu((laplacian + sparse.diags(3.0 * weight + 1e-6)).tocsc())
+    mean = (known * weight[:, None]).sum(axis=0) / (weight.sum() + 1e-9)
+    return np.clip(system.solve(3.0 * weight[:, None] * known + 1e-6 * mean), 0, 1)
+
+
+def eye_directions(model: HeadModel, vertices: NDArray[np.floating]) -> NDArray[np.float64]:
+    """[V, 3] Unit vectors from the eyeball's centre for vertices of the eyeballs, zero elsewhere."""
+    out = np.zeros((len(vertices), 3))
+    for ball in _balls(model):
+        centre = (vertices[ball].min(axis=0) + vertices[ball].max(axis=0)) / 2
+        direction = vertices[ball] - centre
+        out[ball] = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    return out
+
+
+def _balls(model: HeadModel) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Vertices of the right and the left eyeball."""
+    eye = model.region == EYE
+    return np.flatnonzero(eye & (model.mean[:, 0] < 0)), np.flatnonzero(eye & (model.mean[:, 0] > 0))
+
+
+def _irises(
+    model: HeadModel, fit: HeadFit, hits: Hits, landmarks: NDArray[np.float32], canvas: Canvas
+) -> tuple[NDArray[np.float64], float]:
+    """Where on each eyeball the iris sits, and how large it is."""
+    directions = eye_directions(model, fit.neutral)
+    irises, angles = [], []
+    for ball, ring in zip(_balls(model), (slice(468, 473), slice(473, 478)), strict=True):
+        centre = landmarks[ring][0]
+        direction = np.array([0.0, -1.0, 0.0])
+        column, row = int(centre[0]), int(centre[1])
+        if 0 <= row < hits.depth.shape[0] and 0 <= column < hits.depth.shape[1]:
+            corners = model.faces[hits.triangle[row, column]]
+            if hits.triangle[row, column] >= 0 and np.isin(corners, ball).all():
+                direction = directions[corners].T @ hits.barycentric[row, column]
+        irises.append(direction / np.linalg.norm(direction))
+        radius = np.linalg.norm(landmarks[ring][1:] - centre, axis=1).mean()
+        metres = radius / canvas.camera.intrinsics[0, 0] * canvas.camera.world_to_camera[2, 3]
+        ball_radius = np.ptp(fit.neutral[ball], axis=0).mean() / 2
+        angles.append(np.arcsin(np.clip(metres / ball_radius, 0.3, 0.7)))
+    return np.stack(irises), float(np.mean(angles))
+
+
+def _eye_profile(
+    model: HeadModel,
+    directions: NDArray[np.float64],
+    irises: NDArray[np.float64],
+    angle: float,
+    hits: Hits,
+    canvas: Canvas,
+) -> NDArray[np.float32]:
+    """[PROFILE_BINS, 3] Median colour of the visible eyes by distance from the iris's centre, in iris radii."""
+    distance, colours = [], []
+    for ball, iris in zip(_balls(model), irises, strict=True):
+        on_ball = (hits.triangle >= 0) & np.isin(model.faces[hits.triangle], ball).all(axis=-1)
+        on_ball &= canvas.seen[..., 0] > 235
+        direction = np.einsum("nkc,nk->nc", directions[model.faces[hits.triangle[on_ball]]], hits.barycentric[on_ball])
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-9
+        distance.append(np.arccos(np.clip(direction @ iris, -1, 1)) / angle)
+        colours.append(canvas.skin[on_ball] / 255)
+    radius, colour = np.concatenate(distance), np.concatenate(colours)
+    centres = (np.arange(PROFILE_BINS) + 0.5) * EYE_PROFILE_REACH / PROFILE_BINS
+    profile = np.full((PROFILE_BINS, 3), np.nan)
+    for index, middle in enumerate(centres):
+        near = np.abs(radius - middle) < EYE_PROFILE_REACH / PROFILE_BINS
+        if near.sum() >= 4:
+            # outside the iris lids and lashes darken many pixels: take the brighter ones
+            profile[index] = np.percentile(colour[near], 50 if middle < 1.05 else 70, axis=0)
+    known = np.isfinite(profile[:, 0])
+    if known.sum() < 4:
+        return np.where(centres[:, None] < 1, 0.15, 0.8).repeat(3, axis=1).astype(np.float32)
+    filled = np.stack([np.interp(centres, centres[known], profile[known, axis]) for axis in range(3)], axis=1)
+    return filled.astype(np.float32)

@@ -1,0 +1,145 @@
+"""The default avatar: the person's own pixels, lifted into the volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from backend.avatars.file import write_limner
+from backend.avatars.interface import Frame, FrameRequest, HeadMesh
+from backend.avatars.zera.data import Canvas, Person, SkinAppearance
+from backend.avatars.zera.relief import Shell
+from backend.avatars.zera.render import PersonRenderer
+from backend.avatars.zera.surface import PersonSurface, bake_texture
+from backend.capture.image import Picture
+from shared.camera import Camera
+
+PREVIEW_SIZE = 256
+_PERSON_ARRAYS = ("neutral", "coefficients", "head_to_world")
+_SKIN_ARRAYS = ("confidence", "fallback", "iris", "eye_profile")
+_SHELL_ARRAYS = ("vertices", "faces", "head_share", "bound_to", "bound_weight")
+_CANVAS_PICTURES = ("skin", "hair", "body", "plate", "person", "seen")
+
+
+class ZeraAvatar:
+    """A person lifted from one photograph; see ``backend.avatars.interface.Avatar``."""
+
+    kind = "zera"
+
+    def __init__(self, person: Person, picture: Picture | None, device: torch.device) -> None:
+        self.person = person
+        self.picture = picture
+        self._renderer = PersonRenderer(person, device)
+
+    @property
+    def camera(self) -> Camera:
+        """The photograph's camera, at the photograph's size."""
+        return self.person.camera
+
+    @property
+    def coefficients(self) -> NDArray[np.float32]:
+        """[52] The photograph's own expression."""
+        return self.person.coefficients
+
+    @property
+    def head_to_world(self) -> NDArray[np.float64]:
+        """[4, 4] The head's pose in the photograph."""
+        return self.person.head_to_world
+
+    @property
+    def person_mask(self) -> NDArray[np.float32]:
+        """[H, W] the person's matte in the photograph, 0..1."""
+        margin = self.person.canvas.margin
+        return self.person.canvas.person[margin:-margin, margin:-margin].astype(np.float32) / 255
+
+    def render(self, request: FrameRequest) -> Frame:
+        """Render one frame."""
+        return self._renderer.render(request)
+
+    def head_mesh(self) -> HeadMesh:
+        """The fitted head with its 52 shape keys and a texture baked from the photograph."""
+        model = self.person.model
+        return HeadMesh(
+            vertices=self.person.neutral,
+            faces=model.faces,
+            shape_keys=model.actions,
+            uv=model.uv,
+            texture=bake_texture(self._renderer),
+        )
+
+    def bounds(self, request: FrameRequest) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper corner in the world of the box that holds the person, metres."""
+        return self._surface(request).bounds()
+
+    def signed_distance(self, points: NDArray[np.floating], request: FrameRequest) -> NDArray[np.float32]:
+        """[N, 3] world points, metres -> [N] signed distance to the person's surface, negative inside."""
+        return self._surface(request).signed_distance(points)
+
+    def surface_color(self, points: NDArray[np.floating], request: FrameRequest) -> NDArray[np.uint8]:
+        """[N, 3] world points near the surface -> [N, 3] uint8 sRGB."""
+        return self._surface(request).colour(points)
+
+    def _surface(self, request: FrameRequest) -> PersonSurface:
+        key = (
+            None if request.coefficients is None else np.asarray(request.coefficients).tobytes(),
+            np.asarray(request.rotation).tobytes(),
+            np.asarray(request.location).tobytes(),
+        )
+        if getattr(self, "_surface_key", None) != key:
+            self._surface_key, self._surface_made = key, PersonSurface(self._renderer, request)
+        return self._surface_made
+
+    def save(self, path: Path) -> None:
+        """Write the ``.limner`` file."""
+        person = self.person
+        tensors = {f"person.{name}": np.asarray(getattr(person, name)) for name in _PERSON_ARRAYS}
+        tensors |= {f"skin.{name}": getattr(person.skin, name) for name in _SKIN_ARRAYS}
+        for layer in ("hair", "body"):
+            tensors |= {f"{layer}.{name}": getattr(getattr(person, layer), name) for name in _SHELL_ARRAYS}
+        pictures = {f"canvas/{name}": getattr(person.canvas, name) for name in _CANVAS_PICTURES}
+        pictures["preview"] = self.render(FrameRequest(size=PREVIEW_SIZE)).rgba
+        description: dict[str, Any] = {
+            "kind": self.kind,
+            "camera": person.canvas.camera.to_json(),
+            "margin": person.canvas.margin,
+            "iris_angle": person.skin.iris_angle,
+        }
+        if self.picture is not None:
+            pictures["reference"] = self.picture.rgb
+            description["reference"] = {"name": self.picture.path.name, "sha256": self.picture.sha256}
+        write_limner(Path(path), description, tensors, pictures, {})
+
+    @classmethod
+    def from_parts(
+        cls,
+        description: Mapping[str, Any],
+        tensors: Mapping[str, NDArray],
+        pictures: Mapping[str, NDArray[np.uint8]],
+        device: torch.device,
+    ) -> ZeraAvatar:
+        """The inverse of :meth:`save`; raises ``KeyError`` or ``ValueError`` where parts are missing."""
+        canvas = Canvas(
+            camera=Camera.from_json(description["camera"]),
+            margin=int(description["margin"]),
+            **{name: pictures[f"canvas/{name}"] for name in _CANVAS_PICTURES},
+        )
+        shells = {
+            layer: Shell(**{name: tensors[f"{layer}.{name}"] for name in _SHELL_ARRAYS}) for layer in ("hair", "body")
+        }
+        skin = SkinAppearance(
+            iris_angle=float(description["iris_angle"]), **{name: tensors[f"skin.{name}"] for name in _SKIN_ARRAYS}
+        )
+        person = Person(
+            **{name: tensors[f"person.{name}"] for name in _PERSON_ARRAYS}, canvas=canvas, skin=skin, **shells
+        )
+        picture = None
+        if "reference" in pictures:
+            reference = description["reference"]
+            picture = Picture(pictures["reference"], None, Path(reference["name"]), reference["sha256"],
+                              pictures["reference"].shape[1::-1])  # fmt: skip
+        return cls(person, picture, device)

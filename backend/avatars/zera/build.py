@@ -1,0 +1,260 @@
+"""From one photograph to a person: fit the head, cut the layers, inflate what the head model lacks, colour the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
+
+from backend.avatars.zera.appearance import skin_appearance
+from backend.avatars.zera.data import Canvas, Person
+from backend.avatars.zera.relief import Shell, bind, inflate, shell
+from backend.capture.detection import FaceLandmarks, detect_face
+from backend.capture.fit import HeadFit, fit_heads
+from backend.capture.image import Picture
+from backend.capture.masks import Masks, segment
+from backend.capture.masks_fill import background_plate, decontaminate, fill_layer
+from backend.capture.rasteriser import Hits, rasteriser
+from backend.head.model import EYE, MOUTH_CAVITY, TEETH, TONGUE, head_model
+from shared.camera import Camera
+from shared.progress import Progress, part, silent
+
+MARGIN = 0.35  # of the face's side
+CELLS_PER_FACE = 52  # grid cells of a shell along the face's side
+NECK_SHARE = 0.97  # less of the head's motion than this is neck or torso
+CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What the steps share: everything on the canvas."""
+
+    fit: HeadFit
+    camera: Camera
+    masks: Masks
+    source: NDArray[np.float64]  # [V, 3] head frame
+    world: NDArray[np.float64]  # [V, 3]
+    hits: Hits  # the whole head model seen in the photograph
+    metre: float  # pixels a metre at the head's distance
+    depth: float  # of the head's origin
+
+
+def build_person(picture: Picture, progress: Progress = silent) -> tuple[Person, dict[str, float]]:
+    """Reconstruct the person on one photograph.
+
+    Args:
+        picture: the photograph.
+        progress: told the stage.
+
+    Returns:
+        The person and its report: ``residual`` of the fit in face sides, ``face_pixels``, ``person_share``.
+
+    Raises:
+        LimnerError: ``FACE_NOT_FOUND``, ``FACE_TOO_SMALL``, ``GRAPHICS_UNAVAILABLE``.
+    """
+    progress(0.0, "finding the face")
+    face = detect_face(picture.rgb)
+    progress(0.1, "cutting out the person")
+    masks = segment(picture.rgb, face, picture.alpha)
+    progress(0.4, "fitting the head")
+    height, width = picture.rgb.shape[:2]
+    fit = fit_heads([face], [(width, height)])[0]
+    person = lift(picture.rgb, face, masks, fit, part(progress, 0.45, 1.0))
+    return person, {
+        "residual": fit.residual,
+        "face_pixels": float(face.side),
+        "person_share": float(masks.person.mean()),
+    }
+
+
+def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit, progress: Progress) -> Person:
+    """Make the layers and shells of a fitted photograph, [H, W, 3] uint8."""
+    margin = int(MARGIN * face.side) // 2 * 2
+    clean = decontaminate(rgb, masks.person)
+    scene = _scene(masks, fit, margin)
+    progress(0.2, "inflating hair")
+    hair, hair_alpha = _hair_shell(scene)
+    progress(0.4, "inflating clothes")
+    body, body_alpha = _body_shell(scene)
+    progress(0.6, "filling what is hidden")
+    canvas = Canvas(
+        camera=scene.camera,
+        margin=margin,
+        skin=_padded(fill_layer(clean, masks.face + masks.neck), margin),
+        hair=_with_alpha(_padded(fill_layer(clean, _unpadded(hair_alpha, margin)), margin), hair_alpha),
+        body=_with_alpha(_padded(fill_layer(clean, masks.clothes + masks.neck), margin), body_alpha),
+        plate=_padded(background_plate(rgb, masks.person), margin),
+        person=_bytes(scene.masks.person),
+        seen=_seen(scene),
+    )
+    progress(0.85, "colouring the head")
+    skin = skin_appearance(scene.source, scene.world, scene.hits, canvas, fit, face.points[:, :2] + margin, scene.masks)
+    progress(1.0, "reconstructed")
+    return Person(
+        neutral=fit.neutral.astype(np.float32),
+        coefficients=fit.coefficients.astype(np.float32),
+        head_to_world=fit.head_to_world,
+        canvas=canvas,
+        skin=skin,
+        hair=hair,
+        body=body,
+    )
+
+
+def _scene(masks: Masks, fit: HeadFit, margin: int) -> _Scene:
+    camera = fit.camera
+    intrinsics = camera.intrinsics.copy()
+    intrinsics[:2, 2] += margin
+    camera = Camera(intrinsics, camera.world_to_camera, camera.width + 2 * margin, camera.height + 2 * margin)
+    model = head_model()
+    source = model.expressed(fit.neutral, fit.coefficients)
+    world = source @ fit.head_to_world[:3, :3].T + fit.head_to_world[:3, 3]
+    hits = rasteriser().draw(world, model.faces, camera)
+    depth = float(camera.world_to_camera[2, 3])
+    metre = float(intrinsics[0, 0]) / depth
+    return _Scene(fit, camera, _continued(masks, margin, hits, model.head_share[model.faces].min(axis=1), metre),
+                  source, world, hits, metre, depth)  # fmt: skip
+
+
+def _continued(masks: Masks, margin: int, hits: Hits, face_share: NDArray[np.float32], metre: float) -> Masks:
+    """The masks on the canvas: cut off by the picture's edge, a person goes on beyond it, but a head not for long."""
+    padded = [np.pad(getattr(masks, name), margin, mode="edge") for name in ("hair", "face", "neck", "clothes")]
+    height, width = masks.person.shape
+    outside = np.ones(padded[0].shape, bool)
+    outside[margin : margin + height, margin : margin + width] = False
+    on_head = (hits.triangle >= 0) & (face_share[hits.triangle] > NECK_SHARE)
+    near_head = np.clip(1.2 - distance_transform_edt(~on_head) / (0.035 * metre), 0, 1)
+    for layer in padded[:2]:
+        layer[outside] *= near_head[outside]
+    total = sum(padded)
+    return Masks(np.asarray(total, np.float32), *padded)
+
+
+def _grid(scene: _Scene) -> tuple[int, NDArray[np.float64]]:
+    """Step in pixels and the nodes' places [h, w, 2]."""
+    step = max(1, round(0.185 * scene.metre / CELLS_PER_FACE))
+    rows = np.arange(0, scene.camera.height + step, step)
+    columns = np.arange(0, scene.camera.width + step, step)
+    return step, np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64)
+
+
+def _at(pixels: NDArray[np.float64], picture: NDArray[np.floating], step: int) -> NDArray[np.float64]:
+    """A picture's mean around the grid's nodes."""
+    smooth = cv2.blur(np.asarray(picture, np.float32), (step, step), borderType=cv2.BORDER_REPLICATE)
+    x = np.clip(pixels[..., 0], 0, picture.shape[1] - 1).astype(int)
+    y = np.clip(pixels[..., 1], 0, picture.shape[0] - 1).astype(int)
+    return smooth[y, x].astype(np.float64)
+
+
+def _sheet_depths(scene: _Scene, faces: NDArray[np.int32], pixels: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+    """Front and back depth of some of the head model's faces at the grid's nodes, NaN where they are not."""
+    depths = []
+    for oriented in (faces, faces[:, ::-1]):
+        hits = rasteriser().draw(scene.world, oriented, scene.camera)
+        x = np.clip(pixels[..., 0], 0, scene.camera.width - 1).astype(int)
+        y = np.clip(pixels[..., 1], 0, scene.camera.height - 1).astype(int)
+        depth = hits.depth[y, x].astype(np.float64)
+        depths.append(np.where(np.isfinite(depth), depth, np.nan))
+    return depths[0], depths[1]
+
+
+def _hair_shell(scene: _Scene) -> tuple[Shell, NDArray[np.uint8]]:
+    model, masks = head_model(), scene.masks
+    step, pixels = _grid(scene)
+    share = model.head_share[model.faces].min(axis=1)
+    front, back = _sheet_depths(scene, model.faces[share > NECK_SHARE], pixels)
+    rim_depth = scene.depth + 0.012
+    # what the head model does not cover of the skin (ears, a jaw fitted too small) goes with the hair
+    covered = gaussian_filter(np.isfinite(scene.hits.depth).astype(np.float32), 1.0)
+    uncovered = masks.face * np.clip(1.5 - covered * 2, 0, 1)
+    alpha = np.clip(masks.hair + uncovered, 0, 1)
+    matte = _at(pixels, alpha, step)
+    domain = binary_dilation(matte > 0.04)
+    person = _at(pixels, masks.person, step)
+    outline = domain & binary_dilation(person < 0.35)
+    on_mesh = np.isfinite(front) & (front < rim_depth)
+    # hair lies on the head as thick as it stands out at its outline, thinning towards the face
+    face = _at(pixels, masks.face, step) > 0.5
+    to_face = distance_transform_edt(~face) * step / scene.metre if face.any() else np.full(face.shape, 0.05)
+    stands_out = distance_transform_edt(~np.isfinite(front)) * step / scene.metre
+    rims = outline & (pixels[..., 1] < scene.camera.intrinsics[1, 2] + 1e9) & (matte > 0.04) & (stands_out > 0)
+    thickness = float(np.clip(np.median(stands_out[rims]) if rims.any() else 0.005, 0.004, 0.03))
+    lift_ = np.minimum(thickness, 0.0025 + 0.3 * to_face)
+    known = np.where(on_mesh, rim_depth - np.nan_to_num(front) + lift_, 0.0)
+    trust = np.where(on_mesh, 0.6, 0.0)
+    cell = step / scene.metre
+    height = inflate(domain, outline & ~on_mesh, np.full(domain.shape, rim_depth), known, trust, cell, bulge=0.5)
+    height = np.where(on_mesh, np.maximum(height, known - lift_ + 0.0015), height)
+    on_back = np.isfinite(back) & (back > rim_depth)
+    behind = np.where(on_back, np.nan_to_num(back) - rim_depth + 0.6 * thickness, 0.0)
+    height_back = inflate(
+        domain, outline & ~on_back, np.full(domain.shape, rim_depth), behind, np.where(on_back, 0.6, 0.0), cell, 0.5
+    )
+    to_head = np.linalg.inv(scene.fit.head_to_world)
+    vertices, faces = shell(domain, rim_depth - height, rim_depth + height_back, pixels, scene.camera, to_head)
+    nearest, weight = bind(vertices, scene.source, 0.012)
+    fall = np.clip((vertices[:, 2] - SHOULDER) / (CHIN - SHOULDER), 0, 1)
+    return Shell(vertices, faces, (fall * fall * (3 - 2 * fall)).astype(np.float32), nearest, weight), _bytes(alpha)
+
+
+def _body_shell(scene: _Scene) -> tuple[Shell, NDArray[np.uint8]]:
+    model, masks = head_model(), scene.masks
+    step, pixels = _grid(scene)
+    share = model.head_share[model.faces].max(axis=1)
+    front, back = _sheet_depths(scene, model.faces[share < NECK_SHARE], pixels)
+    clothes, neck = _at(pixels, masks.clothes, step), _at(pixels, masks.neck, step)
+    person = _at(pixels, masks.person, step)
+    under = np.isfinite(front) & (person > 0.5)  # the neck goes on behind the chin, the chest under long hair
+    domain = binary_dilation((clothes + neck > 0.04) | under)
+    outline = domain & binary_dilation(person < 0.35)
+    shoulders = float(np.nanmedian(np.where(share < 0.02, scene.world[model.faces].mean(axis=1)[:, 1], np.nan)))
+    rim_depth = scene.depth + shoulders
+    # clothes lie on the model's skin, bare skin just behind it, so that the neck that bends is the one seen
+    lift_ = np.where(clothes > neck, 0.012, -0.006)
+    lift_ = gaussian_filter(lift_, 1.0)
+    known = np.where(np.isfinite(front), rim_depth - np.nan_to_num(front) + lift_, 0.0)
+    trust = np.where(np.isfinite(front), 0.25, 0.0)
+    cell = step / scene.metre
+    height = inflate(domain, outline & ~np.isfinite(front), np.full(domain.shape, rim_depth), known, trust, cell, 0.2)
+    behind = np.where(np.isfinite(back), np.nan_to_num(back) - rim_depth + 0.01, 0.0)
+    height_back = inflate(
+        domain, outline, np.full(domain.shape, rim_depth), behind, np.where(np.isfinite(back), 0.25, 0.0), cell, 0.2
+    )
+    to_head = np.linalg.inv(scene.fit.head_to_world)
+    vertices, faces = shell(domain, rim_depth - height, rim_depth + height_back, pixels, scene.camera, to_head)
+    nearest, weight = bind(vertices, scene.source, 0.03)
+    share = np.minimum(model.head_share[nearest], 0.9) * weight
+    alpha = np.clip(masks.clothes + masks.neck, 0, 1)
+    filled = cv2.resize(under.astype(np.float32), None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
+    filled = np.pad(filled, ((0, step), (0, step)), mode="edge")[: alpha.shape[0], : alpha.shape[1]]
+    return Shell(vertices, faces, share.astype(np.float32), nearest, weight * 0), _bytes(
+        np.maximum(alpha, np.minimum(filled, masks.person))
+    )
+
+
+def _seen(scene: _Scene) -> NDArray[np.uint8]:
+    """[H, W, 2] where the photograph shows eyeballs, and the inside of the mouth."""
+    model = head_model()
+    region = np.where(scene.hits.triangle >= 0, model.region[model.faces[scene.hits.triangle]].max(axis=-1), -1)
+    eyes = gaussian_filter((region == EYE).astype(np.float32), 0.7)
+    mouth = gaussian_filter(np.isin(region, (MOUTH_CAVITY, TONGUE, TEETH)).astype(np.float32), 0.7)
+    return np.stack([_bytes(eyes), _bytes(mouth)], axis=-1)
+
+
+def _padded(picture: NDArray[np.uint8], margin: int) -> NDArray[np.uint8]:
+    return np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+
+
+def _unpadded(picture: NDArray[np.uint8], margin: int) -> NDArray[np.float32]:
+    return picture[margin:-margin, margin:-margin].astype(np.float32) / 255
+
+
+def _with_alpha(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.concatenate([rgb, alpha[..., None]], axis=-1)
+
+
+def _bytes(mask: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.round(np.clip(mask, 0, 1) * 255).astype(np.uint8)

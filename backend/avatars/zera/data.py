@@ -1,0 +1,105 @@
+"""What a ``zera`` avatar without learned weights consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.avatars.zera.relief import Shell
+from backend.head.model import HeadModel, head_model
+from shared.camera import Camera
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """The photograph with a margin all round, taken apart into layers of one size; every layer goes on where it is hidden.
+
+    Args:
+        camera: the photograph's camera, its picture enlarged by the margin.
+        margin: pixels added on every side.
+        skin: [H, W, 3] uint8 face, ears, neck.
+        hair: [H, W, 4] uint8 colour and front-sheet opacity of hair and whatever the head model does not cover.
+        body: [H, W, 4] uint8 clothes, neck, chest.
+        plate: [H, W, 3] uint8 the scene without the person.
+        person: [H, W] uint8 matte.
+        seen: [H, W, 2] uint8 where the photograph shows the eyeballs and the inside of the mouth.
+    """
+
+    camera: Camera
+    margin: int
+    skin: NDArray[np.uint8]
+    hair: NDArray[np.uint8]
+    body: NDArray[np.uint8]
+    plate: NDArray[np.uint8]
+    person: NDArray[np.uint8]
+    seen: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class SkinAppearance:
+    """How the head model's surface is coloured, per vertex.
+
+    Args:
+        confidence: [V] how well the photograph shows it, 0..1.
+        fallback: [V, 3] sRGB 0..1 where neither the photograph nor its mirror image shows it.
+        iris: [2, 3] unit vectors from each eyeball's centre to its iris's in the neutral head, right eye first.
+        iris_angle: radians, the iris's radius seen from the eyeball's centre.
+        eye_profile: [32, 3] sRGB 0..1 from the pupil outward, up to ``EYE_PROFILE_REACH`` iris radii.
+    """
+
+    confidence: NDArray[np.float32]
+    fallback: NDArray[np.float32]
+    iris: NDArray[np.float32]
+    iris_angle: float
+    eye_profile: NDArray[np.float32]
+
+
+EYE_PROFILE_REACH = 3.2
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One photograph, taken apart and put on the head model.
+
+    Args:
+        neutral: [V, 3] metres, head frame, neutral expression.
+        coefficients: [52] the photograph's expression.
+        head_to_world: [4, 4].
+        canvas: colours.
+        skin: appearance of the head model's surface.
+        hair: what moves with the head.
+        body: what stays with the torso.
+    """
+
+    neutral: NDArray[np.float32]
+    coefficients: NDArray[np.float32]
+    head_to_world: NDArray[np.float64]
+    canvas: Canvas
+    skin: SkinAppearance
+    hair: Shell
+    body: Shell
+
+    @property
+    def model(self) -> HeadModel:
+        """The head model all heads share."""
+        return head_model()
+
+    @property
+    def camera(self) -> Camera:
+        """The photograph's own camera."""
+        canvas, margin = self.canvas.camera, self.canvas.margin
+        intrinsics = canvas.intrinsics.copy()
+        intrinsics[:2, 2] -= margin
+        return Camera(intrinsics, canvas.world_to_camera, canvas.width - 2 * margin, canvas.height - 2 * margin)
+
+    @cached_property
+    def source_vertices(self) -> NDArray[np.float32]:
+        """[V, 3] the head in the photograph, head frame."""
+        return self.model.expressed(self.neutral, self.coefficients).astype(np.float32)
+
+    def to_world(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Head frame of the photograph's head to the world, [N, 3]."""
+        return points @ self.head_to_world[:3, :3].T + self.head_to_world[:3, 3]

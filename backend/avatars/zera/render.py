@@ -1,0 +1,224 @@
+"""Frames of a ``zera`` person: rasterise the posed surfaces, look their colours up in the photograph, composite.
+
+Every surface a ray meets becomes one sample of the volume: where it lies in the photograph's space is carried over from
+the posed surface by barycentric coordinates, its opacity is that of a thin band of density (``nerf.volume_rendering``).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from backend.avatars.interface import Frame, FrameRequest
+from backend.avatars.zera.appearance import eye_directions, vertex_normals
+from backend.avatars.zera.data import EYE_PROFILE_REACH, Person
+from backend.avatars.zera.relief import Shell
+from backend.capture.rasteriser import rasteriser
+from backend.compositing.layers import Samples, cover, merge, over, to_bytes
+from backend.head.model import EYE, EYE_CAVITY, MOUTH_CAVITY, TEETH, TONGUE, bend
+from backend.nerf.images import look_up, project, smoothstep
+from backend.nerf.volume_rendering import surface_opacity
+from shared.camera import Camera
+
+
+class PersonRenderer:
+    """A person's constant tensors on one device, and frames of it."""
+
+    def __init__(self, person: Person, device: torch.device) -> None:
+        self.person = person
+        self.device = device
+        canvas = person.canvas
+        self._skin = self._picture(canvas.skin)
+        self._hair = self._picture(canvas.hair)
+        self._body = self._picture(canvas.body)
+        self._cut = self._picture(np.concatenate([canvas.person[..., None], canvas.seen], axis=-1))
+        self._plate = self._picture(canvas.plate)
+        self._intrinsics = self._tensor(canvas.camera.intrinsics)
+        self._world_to_camera = self._tensor(canvas.camera.world_to_camera)
+        self._eye_profile = self._tensor(person.skin.eye_profile).T[:, None]
+        self._shell_source = {
+            id(shell): person.to_world(shell.vertices).astype(np.float32) for shell in (person.hair, person.body)
+        }
+
+    def _tensor(self, values: NDArray) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+    def _picture(self, pixels: NDArray[np.uint8]) -> Tensor:
+        return self._tensor(pixels).permute(2, 0, 1).contiguous() / 255
+
+    @cached_property
+    def _head_faces(self) -> NDArray[np.int32]:
+        """The head model's faces down to the neck; the torso is the body shell's."""
+        model = self.person.model
+        return model.faces[(model.head_share[model.faces] > 0.03).all(axis=1)]
+
+    @cached_property
+    def head_attributes(self) -> Tensor:
+        """[V, 17] constant attributes: source place, mirrored place, their confidences, fallback,
+        direction from the iris, and whether it is eyeball, inside of the mouth, or eye socket.
+        """
+        person, model = self.person, self.person.model
+        source = person.to_world(person.source_vertices)
+        skin = person.skin
+        directions = eye_directions(model, person.neutral)
+        is_eye = model.region == EYE
+        inside = np.isin(model.region, (MOUTH_CAVITY, TONGUE, TEETH))
+        irises = np.where(model.mean[:, :1] < 0, skin.iris[0], skin.iris[1])
+        columns = [
+            source,
+            source[model.mirror],
+            skin.confidence[:, None],
+            skin.confidence[model.mirror][:, None],
+            skin.fallback,
+            directions - irises * is_eye[:, None],
+            is_eye[:, None],
+            inside[:, None],
+            (model.region == EYE_CAVITY)[:, None],
+        ]
+        return self._tensor(np.concatenate([np.asarray(column, np.float32) for column in columns], axis=1))
+
+    def posed(self, request: FrameRequest) -> tuple[NDArray[np.float64], dict[int, NDArray[np.float64]]]:
+        """The head model's and the shells' vertices in the world for a request: [V, 3] and by shell id [N, 3]."""
+        person, model = self.person, self.person.model
+        coefficients = person.coefficients if request.coefficients is None else np.asarray(request.coefficients)
+        expressed = model.expressed(person.neutral, coefficients)
+        moved = expressed - person.source_vertices
+        head = bend(expressed, model.head_share, request.rotation, request.location)
+        shells = {}
+        for shell in (person.hair, person.body):
+            vertices = shell.vertices + shell.bound_weight[:, None] * moved[shell.bound_to]
+            shells[id(shell)] = person.to_world(bend(vertices, shell.head_share, request.rotation, request.location))
+        return person.to_world(head), shells
+
+    def render(self, request: FrameRequest) -> Frame:
+        """Render one frame; see ``backend.avatars.interface``."""
+        camera = fitted(request.camera or self.person.camera, request.size)
+        head, shells = self.posed(request)
+        surfaces = [self._head_samples(head, camera)]
+        for shell, picture in ((self.person.hair, self._hair), (self.person.body, self._body)):
+            vertices = shells[id(shell)]
+            surfaces += [self._shell_samples(shell, vertices, picture, camera, back) for back in (False, True)]
+        height, width = camera.height, camera.width
+        person = merge(surfaces, height * width)
+        rgba = to_bytes(over(person, self._backdrop(request, camera)), height, width)
+        extra = {
+            name: to_bytes(over(merge(chosen, height * width), None), height, width)
+            for name, chosen in (("head", surfaces[:3]), ("torso", surfaces[3:]))
+            if name in request.passes
+        }
+        depth = person.depth.reshape(height, width).cpu().numpy() if "depth" in request.passes else None
+        return Frame(rgba, depth, **extra)
+
+    def _backdrop(self, request: FrameRequest, camera: Camera) -> Tensor | None:
+        """[P, 3] what stands behind the person; the photograph's plate only fits the photograph's camera."""
+        pixels = camera.height * camera.width
+        if isinstance(request.background, np.ndarray):
+            if request.background.ndim == 1:
+                return self._tensor(request.background).expand(pixels, 3) / 255
+            return self._tensor(cover(request.background, camera.height, camera.width)).reshape(pixels, 3) / 255
+        if request.background == "keep" and request.camera is None:
+            return self._plate_at(camera)
+        return None
+
+    def surfaces(self, request: FrameRequest) -> list[tuple[NDArray, NDArray, NDArray, NDArray]]:
+        """Posed surfaces in the world: vertices [V, 3], faces [F, 3], colours [V, 3] and opacity [V] of each."""
+        head, shells = self.posed(request)
+        colour, opacity = self.skin_colour(self.head_attributes)
+        found = [(head, self._head_faces, colour.cpu().numpy(), opacity.cpu().numpy())]
+        for shell, picture in ((self.person.hair, self._hair), (self.person.body, self._body)):
+            at = project(self._tensor(self._shell_source[id(shell)]), self._intrinsics, self._world_to_camera)
+            rgba = look_up(picture, at).cpu().numpy()
+            found.append((shells[id(shell)], shell.faces, rgba[:, :3], rgba[:, 3]))
+        return found
+
+    def _plate_at(self, camera: Camera) -> Tensor:
+        """[H W, 3] the background plate as the photograph's camera sees it at the frame's size."""
+        rows, columns = torch.meshgrid(
+            torch.arange(camera.height, device=self.device) + 0.5,
+            torch.arange(camera.width, device=self.device) + 0.5,
+            indexing="ij",
+        )
+        own, margin = self.person.camera, self.person.canvas.margin
+        pixels = torch.stack(
+            [columns.flatten() * own.width / camera.width, rows.flatten() * own.height / camera.height]
+        )
+        return look_up(self._plate, pixels.T + margin)
+
+    def _hits(
+        self, vertices: NDArray, faces: NDArray, camera: Camera, attributes: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pixels [N], depth [N], interpolated attributes [N, C] and cosine of the angle of view [N] of a mesh."""
+        hits = rasteriser().draw(vertices, faces, camera)
+        seen = np.flatnonzero(hits.triangle.ravel() >= 0)
+        corners = torch.as_tensor(faces[hits.triangle.ravel()[seen]].astype(np.int64), device=self.device)
+        weights = self._tensor(hits.barycentric.reshape(-1, 3)[seen])
+        normals = self._tensor(vertex_normals(vertices, faces))
+        places = self._tensor(vertices)
+        everything = torch.cat([attributes, normals, places], dim=1)
+        found = (everything[corners] * weights[..., None]).sum(dim=1)
+        normal, place = found[:, -6:-3], found[:, -3:]
+        to_camera = self._tensor(camera.position) - place
+        cosine = (normal * to_camera).sum(dim=1) / (normal.norm(dim=1) * to_camera.norm(dim=1) + 1e-9)
+        pixel = torch.as_tensor(seen, device=self.device)
+        return pixel, self._tensor(hits.depth.ravel()[seen]), found[:, :-6], cosine
+
+    def _shell_samples(self, shell: Shell, vertices: NDArray, picture: Tensor, camera: Camera, back: bool) -> Samples:
+        half = len(shell.faces) // 2
+        faces = shell.faces[half:] if back else shell.faces[:half]
+        pixel, depth, source, cosine = self._hits(vertices, faces, camera, self._tensor(self._shell_source[id(shell)]))
+        found = look_up(picture, project(source, self._intrinsics, self._world_to_camera))
+        opacity = smoothstep(0.6, 0.95, found[:, 3]) if back else found[:, 3]
+        return Samples(pixel, depth, found[:, :3], opacity * surface_opacity(cosine, 12.0))
+
+    def _head_samples(self, vertices: NDArray, camera: Camera) -> Samples:
+        pixel, depth, found, cosine = self._hits(vertices, self._head_faces, camera, self.head_attributes)
+        colour, on_person = self.skin_colour(found)
+        return Samples(pixel, depth, colour, surface_opacity(cosine) * on_person)
+
+    def skin_colour(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        """Colours of places on the head model.
+
+        Args:
+            found: [N, 17] interpolated ``head_attributes``.
+
+        Returns:
+            [N, 3] sRGB 0..1, and [N] how much of it belongs to the person at all: what the photograph shows as
+            background is cut away.
+        """
+        source, mirror = found[:, :3], found[:, 3:6]
+        confidence, mirror_confidence, fallback = found[:, 6:7], found[:, 7:8], found[:, 8:11]
+        off_iris, eye, inside, socket = found[:, 11:14], found[:, 14:15], found[:, 15:16], found[:, 16:17]
+
+        at = project(source, self._intrinsics, self._world_to_camera)
+        at_mirror = project(mirror, self._intrinsics, self._world_to_camera)
+        shown, shown_mirror = look_up(self._skin, at), look_up(self._skin, at_mirror)
+        cut = look_up(self._cut, at)
+        eyes_seen, mouth_seen = cut[:, 1:2], cut[:, 2:3]
+        # skin does not take the colours of what shows through lids and lips, nor the other way round
+        on_skin = confidence * (1 - smoothstep(0.3, 0.8, torch.maximum(eyes_seen, mouth_seen)))
+        trust = torch.where(eye > 0.5, smoothstep(0.5, 0.95, eyes_seen), on_skin)
+        trust = torch.where(inside > 0.5, smoothstep(0.5, 0.95, mouth_seen) * smoothstep(0.0, 0.3, confidence), trust)
+        trust = torch.where(socket > 0.5, torch.zeros_like(trust), trust)
+        own = self._eye_colour(off_iris) if bool((eye > 0.5).any()) else fallback
+        stand_in = torch.where(eye > 0.5, own, fallback)
+        by_mirror = mirror_confidence * (eye < 0.5) * (inside < 0.5) * (socket < 0.5)
+        stand_in = by_mirror * shown_mirror + (1 - by_mirror) * stand_in
+        colour = trust * shown + (1 - trust) * stand_in
+        return colour, smoothstep(0.05, 0.6, cut[:, 0])
+
+    def _eye_colour(self, off_iris: Tensor) -> Tensor:
+        """[N, 3] colour of eyeballs by angle from the iris; ``off_iris`` [N, 3] is direction minus iris direction."""
+        chord = off_iris.norm(dim=1).clamp(max=1.99)
+        radius = 2 * torch.asin(chord / 2) / self.person.skin.iris_angle
+        place = torch.stack([radius / EYE_PROFILE_REACH * self._eye_profile.shape[2], torch.full_like(radius, 0.5)], 1)
+        return look_up(self._eye_profile, place)
+
+
+def fitted(camera: Camera, size: int) -> Camera:
+    """The camera at a picture size whose longer side is ``size`` pixels, both sides even."""
+    scale = size / max(camera.width, camera.height)
+    return camera.resized(max(2, 2 * round(camera.width * scale / 2)), max(2, 2 * round(camera.height * scale / 2)))
