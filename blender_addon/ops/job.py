@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 
 from .. import __package__ as package
 from .. import compat
@@ -26,6 +26,9 @@ class JobOperator:
     """
 
     task = ""
+    wait: BoolProperty(
+        name="Wait", default=True, options={"HIDDEN", "SKIP_SAVE"}, description="Return when the outcome is in the file"
+    )
 
     def job(self, context: bpy.types.Context) -> Job:
         """The job to submit, from the scene's settings; raises ``LimnerError``."""
@@ -36,9 +39,9 @@ class JobOperator:
         return self._start(context)[0]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Start the job and pump until it has ended."""
+        """Start the job and, unless told not to wait, pump until it has ended."""
         status, job = self._start(context)
-        if job is None:
+        if job is None or not self.wait:
             return status
         job = pump.wait(job)
         if job.state == "done" and not job.applied and outcomes.TASKS[job.task].apply is not None:

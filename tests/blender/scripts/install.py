@@ -11,4 +11,4 @@ def main(archive: str) -> list[str]:
     return sorted(addon.module for addon in bpy.context.preferences.addons)
 
 
-run(main, enable=False)
+run(main)

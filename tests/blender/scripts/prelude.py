@@ -20,17 +20,19 @@ def extension(name: str = "") -> ModuleType:
     return importlib.import_module(f"{PACKAGE}.{name}" if name else PACKAGE)
 
 
-def run(main: Callable[..., Any], enable: bool = True) -> None:
-    """Enable the extension, call ``main`` with the command line's arguments, print its result, and leave at once.
+if not sys.argv[0].endswith("install.py"):
+    import addon_utils
+
+    assert addon_utils.enable(PACKAGE, default_set=True) is not None, "the extension cannot be enabled"
+
+
+def run(main: Callable[..., Any]) -> None:
+    """Call ``main`` with the command line's arguments, print its result, and leave at once.
 
     Blender as a module prints leaks and may hang when it is taken down; so it is not.
     """
     code = 1
     try:
-        if enable:
-            import addon_utils
-
-            assert addon_utils.enable(PACKAGE, default_set=True) is not None, "the extension cannot be enabled"
         print("LIMNER-RESULT " + json.dumps(main(*sys.argv[1:])))
         code = 0
     except BaseException:
