@@ -99,7 +99,7 @@ REFUSED = [
     (["reconstruct", "grey.png", "-o", "a.limner"], "FACE_NOT_FOUND"),
     (["reconstruct", "grey.png", "-o", "text.jpg/a.limner"], "OUTPUT_NOT_WRITABLE"),
     (["animate", "nowhere.wav", "-o", "c.npz"], "FILE_NOT_FOUND"),
-    (["animate", "empty.wav", "-o", "c.npz"], "SPEECH_UNREADABLE"),
+    (["animate", "empty.wav", "-o", "c.npz"], "SPEECH_EMPTY"),
     (["animate", "text.jpg", "-o", "c.npz"], "SPEECH_UNREADABLE"),
     (["animate", "silent.wav", "-o", "c.npz"], "SPEECH_SILENT"),
     (["render", "nowhere.limner", "-o", "out"], "FILE_NOT_FOUND"),
