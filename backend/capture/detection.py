@@ -188,7 +188,8 @@ def _landmarks_in(
     rgb: NDArray[np.uint8], square: _Square, mirrored: bool = False
 ) -> tuple[NDArray[np.float64], float]:
     """Landmarks of the square in the picture's pixels, [478, 3], and the presence score; ``mirrored``: as the network
-    sees them in the crop's mirror image."""
+    sees them in the crop's mirror image.
+    """
     crop = _crop(rgb, square)
     unit, presence = landmarks(crop[:, ::-1] if mirrored else crop)
     if mirrored:
@@ -213,8 +214,8 @@ def _square_around(points: NDArray[np.float64]) -> _Square:
 
 def _measure(rgb: NDArray[np.uint8], square: _Square) -> FaceLandmarks | None:
     """Landmarks by repeated alignment, then the mean over small shifts, zooms and turns of the crop and over its mirror
-    images, which halves the network's noise and takes away its preference for one side. None where the network sees no face, or where it contradicts itself: it is sure of an animal's
-    face too, but its points then wander with the crop.
+    images, which halves the network's noise and takes away its preference for one side. None where the network sees no
+    face, or where it contradicts itself: it is sure of an animal's face too, but its points then wander with the crop.
     """
     for _ in range(3):
         points, presence = _landmarks_in(rgb, square)
