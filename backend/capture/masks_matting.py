@@ -102,19 +102,29 @@ def _corrected(
     sure = np.full(inside.shape, -1, np.int8)
     sure[((depth > 0.06 + 0.16 * headness) & (coarse > 0.85)) | (skin > 0)] = 0
     sure[(away > 0.2) & (coarse < 0.3)] = 1
-    colours = Colours(small, band)
-    person = colours.mixture((depth > 0.12) & (coarse > 0.8) & (depth < 0.6))
-    scene = colours.mixture((away > 0.06) & (coarse < 0.2) & (away < 0.7))
+    colours = Colours(small, band | ((depth > 0) & (depth < 0.6)) | ((away > 0) & (away < 0.7)))
+    known_person = (depth > 0.12) & (coarse > 0.8) & (depth < 0.6)
+    known_scene = (away > 0.06) & (coarse < 0.2) & (away < 0.7)
+    person, scene = colours.mixture(known_person), colours.mixture(known_scene)
     if person is None or scene is None or not band.any():
         return belief
     floor = 1e-6
     ratio = np.log((colours.density(person) + floor) / (colours.density(scene) + floor))
+    # dark hair before a dark wall: where known person nearby looks like scene, looking like scene tells nothing
+    ratio = np.where(ratio < 0, ratio * _telling(ratio < -1, known_person), ratio * _telling(ratio > 1, known_scene))
     odds = np.log(np.clip(coarse, 0.01, 0.99) / np.clip(1 - coarse, 0.01, 0.99))
     likely = 1 / (1 + np.exp(-(0.7 * odds + np.clip(0.6 * ratio, -3, 3))))
+    colours = Colours(small, band)
     settled = settle(colours, np.stack([likely, 1 - likely], axis=2).astype(np.float32), sure, trust=0.2)[..., 0]
     moved = np.where(band, settled, coarse)
     change = cv2.resize((moved - coarse).astype(np.float32), belief.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip(belief + change, 0, 1), np.float32)
+
+
+def _telling(misled: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """[H, W] in [0, 1]: how far colour can be believed, by how rarely it is wrong at the nearest known pixels."""
+    wrong = spread(misled.astype(np.float32)[..., None], known.astype(np.float32))[..., 0]
+    return np.clip(1.2 - 3 * wrong, 0, 1)
 
 
 def _headness(shape: tuple[int, ...], face: FaceLandmarks, scale: float) -> NDArray[np.float32]:
@@ -167,7 +177,8 @@ def _refine(
     back_variance = _along(back_spread, apart) / contrast
     doubt = (1 - by_colour) ** 2 * back_variance + by_colour**2 * front_variance + SENSOR_NOISE / contrast
     # the segmenter errs by a quarter at its outline, less far from it
-    prior_doubt = (0.06 + 0.22 * np.exp(-((away / (0.05 * side)) ** 2))) ** 2
+    off = away + depth * 0.7
+    prior_doubt = (0.06 + 0.22 * np.exp(-((off / (0.05 * side)) ** 2))) ** 2
     weight = prior_doubt / (prior_doubt + doubt)
     alpha = np.where(unknown, weight * by_colour + (1 - weight) * belief, sure_person.astype(np.float32))
     alpha = alpha.astype(np.float32)
