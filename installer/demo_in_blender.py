@@ -19,6 +19,9 @@ import bpy
 
 PACKAGE = "bl_ext.user_default.limner"
 MOST_SECONDS = 1800
+# Blender writes a line or more for every frame of a film to standard output
+OUTPUT = os.fdopen(os.dup(1), "w")
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def main(archive: str, photograph: str, speech: str, folder: str, quality: str, size: str) -> None:
@@ -27,8 +30,8 @@ def main(archive: str, photograph: str, speech: str, folder: str, quality: str, 
     def stage(name: str, work: Callable[[], Any]) -> None:
         start = time.monotonic()
         work()
-        clear_line = "\r\033[K" if sys.stdout.isatty() else ""
-        print(f"{clear_line}  {name:32} {time.monotonic() - start:7.1f} s", flush=True)
+        clear_line = "\r\033[K" if OUTPUT.isatty() else ""
+        print(f"{clear_line}  {name:32} {time.monotonic() - start:7.1f} s", file=OUTPUT, flush=True)
 
     destination = Path(folder)
     stage("install the extension", lambda: install(archive))
@@ -86,8 +89,8 @@ def press(operator: Any, **options: Any) -> None:
     while job.active or job.followed_by is not None:
         job = job.followed_by or job
         pump.tick(wait=0.05)
-        if sys.stdout.isatty():
-            print(f"\r\033[K  {job.fraction:4.0%} {job.stage}", end="", flush=True)
+        if OUTPUT.isatty():
+            print(f"\r\033[K  {job.fraction:4.0%} {job.stage}", end="", file=OUTPUT, flush=True)
     if job.error is not None:
         raise job.error
     if job.state != "done":
