@@ -119,6 +119,7 @@ class _Layout:
         self.beyond = (out - cv2.distanceTransform(self.oval.astype(np.uint8), cv2.DIST_L2, 5)) / TALL
         self.brows = float(np.median(marks[BROWS, 1])) / TALL - ABOVE
         left, right = float(outline[:, 0].min()) / TALL - BESIDE, float(outline[:, 0].max()) / TALL - BESIDE
+        middle = (left + right) / 2
         across = marks[LEFT_EAR] - marks[RIGHT_EAR]
         yaw = float(np.arctan2(across[2], across[0]))  # positive: the person's right ear is nearer
 
@@ -146,9 +147,10 @@ class _Layout:
                 falls = np.where(side, _step(-v, -(notch + 0.03), 0.03), falls)
 
         face = np.maximum(_step(-self.beyond, -0.02, 0.012), 0.7 * ears)
+        high_forehead = 0.3 * _step(-self.beyond, -0.12, 0.03) * (v < -0.85) * (np.abs(u - middle) < 0.33)
+        face = np.maximum(face, high_forehead)
         face = face * (1 - _step(self.under_jaw, 0.02, 0.015) * (self.beyond > 0))
         chest = 0.45 + 1.4 * np.maximum(v - 0.1, 0)
-        middle = (left + right) / 2
         neck = _step(self.under_jaw, 0.0, 0.012) * (self.beyond > 0) * _step(chest - np.abs(u - middle), 0.0, 0.08)
         hair = _step(self.beyond, -0.06, 0.03) * (0.12 + 0.88 * _step(-v, -0.45, 0.25)) * (0.02 + 0.98 * falls)
         front = _step(self.under_jaw, 0.02, 0.03) * _step(-np.abs(u - middle), -0.26, 0.05)  # under the chin
@@ -196,6 +198,7 @@ def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout
     colours = Colours(frame, inside)
     v, u, beyond = layout.v, layout.u, layout.beyond
     skin = colours.mixture(inside & (layout.sure == FACE) & ~layout.features, shade=True)
+    cheeks = np.median(colours.features[inside & (layout.sure == FACE) & ~layout.features], axis=0)
     unlike_skin = inside & (colours.distance(skin) > 3.0)
     hidden = np.where(u < 0, layout.notch[0] is None, layout.notch[1] is None)
     crown = (v < -0.85) | (hidden & (v < -0.1) & (beyond < 0.25))
@@ -203,10 +206,10 @@ def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout
     below = np.where(u < 0, *[0.55 if notch is None else notch + 0.12 for notch in layout.notch])
     chest = (np.abs(u) < 0.6) & (v < 1.2)  # bare, it may shine beyond what the face's colours foresee
     low = inside & (colours.distance(skin) > np.where(chest, 4.5, 3.0)) & (v > below) & (layout.under_jaw > 0.1)
+    low &= ~(chest & _lit_like(colours.features, cheeks))
     unlike_hair = low & (colours.distance(hair) > 3.0)
     clothes = colours.mixture(np.where(hidden, unlike_hair, low) & (np.abs(u) < 1.6))
     top = inside & (beyond > 0.03) & (beyond < 0.2) & (v < -0.95)
-    cheeks = np.median(colours.features[inside & (layout.sure == FACE) & ~layout.features], axis=0)
     prior = layout.prior
     alike = np.linalg.norm((colours.features - cheeks)[..., :3], axis=2)[top] < 14
     if alike.size and float(alike.mean()) > 0.6:  # a bald head
@@ -224,6 +227,14 @@ def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout
         clothes = colours.mixture((shares[..., CLOTHES] > 0.6) & inside & (np.abs(u) < 1.6))
         skin = colours.mixture((shares[..., FACE] + shares[..., NECK] > 0.7) & inside & ~layout.features, shade=True)
     return _normalised(np.clip(_extended(shares, inside), 1e-4, 1) ** 2)
+
+
+def _lit_like(features: NDArray[np.float32], skin: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """[h, w]: the skin's hue, at least as bright: skin in stronger light, where skin has a hue at all."""
+    strength, wanted = np.hypot(features[..., 1], features[..., 2]), float(np.hypot(skin[1], skin[2]))
+    hue = np.arctan2(features[..., 2], features[..., 1]) - np.arctan2(skin[2], skin[1])
+    alike = np.abs(np.angle(np.exp(1j * hue))) < np.radians(12)
+    return np.asarray(alike & (strength > 0.7 * wanted) & (features[..., 0] > skin[0]) & (wanted > 12))
 
 
 def _connected(shares: NDArray[np.float32], layout: _Layout) -> NDArray[np.bool_]:
