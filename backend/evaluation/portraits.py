@@ -96,6 +96,9 @@ def score_avatar(
         )
     )
 
+    error = 8 * np.abs(source.rgba[..., :3].astype(np.int16) - truth)
+    pictures.append((np.minimum(error, 255).astype(np.uint8), "difference, 8 times", True))
+
     rest = _measured(_head_rotation, source)
     for label, asked in TURNS.items():
         frame = shoot(label, turn=asked)
@@ -131,7 +134,9 @@ def score_avatar(
         note, good = _expression(score, label, points, open_face if label == "blink" else face)
         pictures.append((frame.rgba, f"{label}\n{note}", good))
     if sheet is not None:
-        contact_sheet(pictures, sheet)
+        rows, columns = _around(face, height, width)
+        close = [(picture[rows, columns], label, good) for picture, label, good in pictures]
+        contact_sheet(pictures[:3] + close, sheet)  # the first three whole, then everything near enough to judge
     progress(1.0, name)
     return score
 
@@ -215,6 +220,17 @@ def _resized(picture: Any, width: int, height: int) -> Any:
     return np.array(
         image.resize((width, height), Image.Resampling.BOX if image.width > width else Image.Resampling.BICUBIC)
     )
+
+
+def _around(face: Landmarks | None, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of a square that holds the head and its hair; the whole picture where there is no face."""
+    if face is None:
+        return slice(0, height), slice(0, width)
+    low, high = face[:, :2].min(axis=0), face[:, :2].max(axis=0)
+    side = int(min(2.6 * (high - low).max(), height, width))
+    left, top = ((low + high) / 2 - side / 2).astype(int)
+    left, top = int(np.clip(left, 0, width - side)), int(np.clip(top, 0, height - side))
+    return slice(top, top + side), slice(left, left + side)
 
 
 def _hole_pixels(frame: Frame) -> int:
