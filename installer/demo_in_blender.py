@@ -36,6 +36,7 @@ def main(archive: str, photograph: str, speech: str, folder: str, quality: str, 
     destination = Path(folder)
     stage("install the extension", lambda: install(archive))
     bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.context.preferences.filepaths.save_version = 0  # no demo.blend1 beside it
     scene = bpy.context.scene
     scene.render.fps = 25
     bpy.ops.wm.save_as_mainfile(filepath=str(destination / "demo.blend"))
