@@ -19,7 +19,7 @@ from .features import FRAME_RATE
 from .head import brows, idle, neck_location, nods, sway
 from .lips import close_lips
 from .livelink import read_live_link
-from .mouth import Mouth
+from .mouth import Mouth, near
 from .settings import MotionSettings
 from .tracks import ends
 
@@ -60,10 +60,11 @@ def perform(speech: Speech, fps: float, seed: int, progress: Progress, settings:
     times = np.arange(frames) / fps
     duration = times[-1]
     mouth = Mouth.of(speech, settings.mouth)
-    activity = np.interp(times, np.arange(len(mouth.activity)) / FRAME_RATE, mouth.activity)
+    activity = np.interp(times, np.arange(len(mouth.activity)) / FRAME_RATE, near(mouth.activity, 0.8, 0.8))
     emphasis = Emphasis.of(speech.features.loudness, mouth.activity)
+    generator = np.random.default_rng([seed % 2**32, len(speech.features)])
     layers = ("blinks", "gaze", "nods", "sway", "brows", "idle")
-    dice = dict(zip(layers, np.random.default_rng(seed).spawn(len(layers)), strict=True))
+    dice = dict(zip(layers, generator.spawn(len(layers)), strict=True))
 
     coefficients = np.zeros((frames, len(ARKIT_NAMES)), np.float32)
     for first in range(0, frames, STRETCH):

@@ -17,7 +17,7 @@ def blink_times(duration: float, a_minute: float, pauses: np.ndarray, random: np
     """[N] seconds at which lids begin to close.
 
     Intervals are log-normal; a blink near the beginning of a pause in speech moves there, as speakers' blinks do
-    (Nakano and Kitazawa 2010). No clip of 2 s or more is without, and no gap is longer than three mean intervals.
+    (Nakano and Kitazawa 2010). No clip of 2 s or more is without, and no gap is longer than two mean intervals.
 
     Args:
         duration: of the clip in seconds.
@@ -27,12 +27,12 @@ def blink_times(duration: float, a_minute: float, pauses: np.ndarray, random: np
     """
     if a_minute <= 0:
         return np.zeros(0)
-    mean, spread = 60.0 / a_minute, 0.6
+    mean, spread = 60.0 / a_minute, 0.5
     last = duration - 0.45  # the lids are open again at the clip's end
     times: list[float] = []
     now = 0.25
     while True:
-        now += float(np.clip(random.lognormal(np.log(mean) - spread**2 / 2, spread), 0.5, 3 * mean))
+        now += float(np.clip(random.lognormal(np.log(mean) - spread**2 / 2, spread), 0.5, 1.8 * mean))
         if now >= last:
             break
         near = pauses[np.argmin(np.abs(pauses - now))] if len(pauses) else now
@@ -72,15 +72,15 @@ def gaze(
         amplitude: 1 is natural.
         random: the clip's dice.
     """
-    starts, targets = [0.0], [(0.0, 0.0)]
+    starts, targets = [0.0], [np.zeros(2)]
     now = float(random.uniform(0.3, 1.0))
     while now < duration:
         aside = random.uniform() < 0.15
         size = 6.0 if aside else 1.6
         starts.append(now)
-        targets.append((float(random.normal(0, size)), float(random.normal(0, 0.6 * size))))
+        targets.append(np.clip(random.normal(size=2), -2, 2) * (size, 0.6 * size))
         now += float(random.uniform(0.4, 0.9) if aside else np.clip(random.lognormal(0.15, 0.55), 0.25, 4.0))
-    to = np.clip(targets, (-12.0, -8.0), (12.0, 8.0))  # degrees to the person's left, up
+    to = np.array(targets)  # degrees to the person's left, up
     origin = np.concatenate([to[:1], to[:-1]])
     seconds = 0.021 + 0.0022 * np.hypot(*(to - origin).T)  # a saccade's main sequence (Bahill et al. 1975)
     last = np.searchsorted(starts, times, side="right") - 1

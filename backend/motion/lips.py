@@ -14,8 +14,15 @@ _GAP = {
     "mouthPressLeft": -1.2, "mouthPressRight": -1.2, "mouthSmileLeft": -1.4, "mouthSmileRight": -1.4,
     "mouthStretchLeft": 0.25, "mouthStretchRight": 0.25,
 }  # fmt: skip
+# What parts the lips besides the jaw, both sides together.
+_PARTING = [
+    [ARKIT_INDEX["mouthFunnel"]],
+    [ARKIT_INDEX["mouthLowerDownLeft"], ARKIT_INDEX["mouthLowerDownRight"]],
+    [ARKIT_INDEX["mouthUpperUpLeft"], ARKIT_INDEX["mouthUpperUpRight"]],
+]
 GAP_WEIGHTS = np.array([_GAP.get(name, 0.0) for name in ARKIT_NAMES], np.float32)
 CLOSING = -_GAP["mouthClose"]
+PRESSED = 0.6  # millimetres that closed lips flatten each other by, so that they meet wherever they are cut
 JAW_GAP = _GAP["jawOpen"]
 
 
@@ -25,7 +32,7 @@ def lip_gap(coefficients: np.ndarray) -> np.ndarray:
 
 
 def close_lips(coefficients: np.ndarray, closure: np.ndarray) -> np.ndarray:
-    """Bring the lips together by ``mouthClose`` and, where that does not suffice, by less jaw.
+    """Bring the lips together by ``mouthClose`` and, where that does not suffice, by less of what parts them.
 
     Args:
         coefficients: [T, 52] in [0, 1] with ``mouthClose`` zero.
@@ -36,14 +43,14 @@ def close_lips(coefficients: np.ndarray, closure: np.ndarray) -> np.ndarray:
     """
     closed = coefficients.copy()
     jaw = ARKIT_INDEX["jawOpen"]
-    gap = np.maximum(lip_gap(coefficients), 0.0) * closure
+    gap = np.maximum(lip_gap(coefficients) + PRESSED, 0.0) * closure
     # ARKit's mouthClose only undoes what the jaw opened; beyond jawOpen the lower lip would cross the upper one.
     close = np.minimum(gap / CLOSING, closed[:, jaw])
     closed[:, ARKIT_INDEX["mouthClose"]] = close
     rest = np.maximum(gap - close * CLOSING, 0.0)
-    for name in ("mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight"):
-        column = ARKIT_INDEX[name]
-        take = np.minimum(closed[:, column], rest / _GAP[name])
-        closed[:, column] -= take
-        rest -= take * _GAP[name]
+    for columns in _PARTING:
+        opened = closed[:, columns] @ GAP_WEIGHTS[columns]
+        keep = 1 - np.minimum(1.0, rest / np.maximum(opened, 1e-6))
+        closed[:, columns] *= keep[:, None]
+        rest = np.maximum(rest - opened, 0.0)
     return closed

@@ -12,9 +12,10 @@ from shared.arkit import ARKIT_NAMES
 from shared.errors import LimnerError
 from shared.motion import MotionClip
 
-# The app's head angles in radians, and what they are in Limner's head frame (X pitch, Z yaw, Y roll).
+# The app's head angles in radians, in the order of Limner's axes. ARKit's face frame has X to the face's own left as
+# ours, Y up (our Z) and Z out of the face (our -Y), so only roll changes its sign. Not yet proven on a real recording.
 _HEAD = ("headpitch", "headroll", "headyaw")
-_SIGN = np.array([1.0, 1.0, 1.0])
+_SIGN = np.array([1.0, -1.0, 1.0])
 _TIMECODE = re.compile(r"^(\d+):(\d+):(\d+)[:;.](\d+(?:\.\d+)?)$")
 
 

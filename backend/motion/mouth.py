@@ -22,6 +22,8 @@ REFERENCE_LEVEL = -24.0  # dB below full scale: the usual level of speech's vowe
 REACH = 0.6  # seconds beyond which a sound's pull is nothing
 LIVELINESS = 7.0  # dB of rise and fall of the voice in ordinary speech
 FAINT = 0.02  # below this sum of pulls the mouth goes back to rest
+# Lips part to breathe before a phrase and meet only some time after it (``presence``); their shape bridges the short
+# silences within words (``speaking``).
 OPEN_VOWEL_GAP = 14.0  # millimetres, of a conversational "ah"
 MIDDLE_GAP = 5.5  # millimetres, of the mean over speech
 MURMUR_GAP = 4.0  # millimetres, of sounds that are not open vowels
@@ -81,6 +83,7 @@ class Mouth:
     recognised: np.ndarray
     strength: np.ndarray
     activity: np.ndarray
+    speaking: np.ndarray
     presence: np.ndarray
     settings: MouthSettings
 
@@ -97,12 +100,14 @@ class Mouth:
         active = activity(speech.features)
         return cls(
             column([s for _, s, _ in targets]) - settings.lead, column([e for _, _, e in targets]) - settings.lead,
-            _reached(column([v.gap for v in visemes]), column([e - s for _, s, e in targets])), column([v.gap_weight for v in visemes]),
+            _reached(column([v.gap for v in visemes]), column([e - s for _, s, e in targets])),
+            column([v.gap_weight for v in visemes]),
             np.stack([_row(v) for v in visemes]) if visemes else np.zeros((0, len(ARKIT_NAMES))),
             column([v.shape_weight for v in visemes]),
             column([v.closure for v in visemes]), column([v.teeth for v in visemes]),
             acoustic_gap(speech.features, active), recognised(spoken, len(active)),
-            strength(speech.features, active, settings), active, presence(active), settings,
+            strength(speech.features, active, settings), active, near(active, 0.12, 0.08), near(active, 0.6, 0.2),
+            settings,
         )  # fmt: skip
 
     def at(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,13 +131,12 @@ class Mouth:
         weight = _dominance(times, start, end, self.settings.lip_spread) * self.shape_weight[near]
         shape = (weight @ self.shape[near]) / np.maximum(weight.sum(1), FAINT)[:, None]
 
-        active = heard(self.activity)
-        strength = heard(self.strength)
-        gap = (active * gap + (1 - active) * PARTED_GAP * heard(self.presence)) * strength
-        shape *= (active * np.clip(strength, 0.5, 1.25))[:, None]
+        active, speaking, strength = heard(self.activity), heard(self.speaking), heard(self.strength)
+        gap = (active * gap + (1 - active) * PARTED_GAP * heard(self.presence)) * strength * self.settings.amplitude
+        shape *= (speaking * np.clip(strength, 0.5, 1.25))[:, None] * self.settings.amplitude
         hold = _dominance(times, start, end, self.settings.closure_spread, plateau=True)
-        closure = (hold * self.closure[near]).max(1, initial=0.0) * np.minimum(1.0, 2 * active)
-        teeth = (hold * self.teeth[near]).max(1, initial=0.0) * active
+        closure = (hold * self.closure[near]).max(1, initial=0.0) * np.minimum(1.0, 2 * speaking)
+        teeth = (hold * self.teeth[near]).max(1, initial=0.0) * speaking * min(1.0, self.settings.amplitude)
         for name, value in _TEETH_SHAPE.items():
             shape[:, ARKIT_INDEX[name]] = np.maximum(shape[:, ARKIT_INDEX[name]], value * teeth)
         shape[:, ARKIT_INDEX["jawOpen"]] = np.maximum(gap - np.maximum(lip_gap(shape), 0.0), 0.0) / JAW_GAP
@@ -166,9 +170,9 @@ def acoustic_gap(features: Features, active: np.ndarray) -> np.ndarray:
     return MURMUR_GAP * active + (OPEN_VOWEL_GAP - MURMUR_GAP) * opening
 
 
-def presence(active: np.ndarray) -> np.ndarray:
-    """[T] in [0, 1]: 1 near speech; lips part to breathe before a phrase and meet only some time after it."""
-    return smooth(maximum_filter1d(active, round(0.6 * FRAME_RATE)), 0.2)
+def near(active: np.ndarray, seconds: float, blend: float) -> np.ndarray:
+    """[T] in [0, 1]: 1 in speech and in pauses shorter than ``seconds``, blending out over about ``blend`` seconds."""
+    return smooth(maximum_filter1d(active, round(seconds * FRAME_RATE)), blend)
 
 
 def strength(features: Features, active: np.ndarray, settings: MouthSettings) -> np.ndarray:
@@ -179,8 +183,8 @@ def strength(features: Features, active: np.ndarray, settings: MouthSettings) ->
     # The level of the loudest sounds near by, so that a consonant counts as loud as its vowel.
     weight = 10 ** (level / 10)
     local = 10 * np.log10(smooth(weight, 0.5) + 1e-10)
-    # A recording's level says little about the voice's effort: a quarter of it counts. A few dB up and down are the melody
-    # of any sentence, which the lips do not follow (measured: following them lowers the correlation with real lips).
+    # A recording's level says little about the voice's effort: a quarter of it counts. A few dB up and down are the
+    # melody of any sentence, which real lips do not follow (measured: following it lowers the correlation with them).
     difference = (local - usual) + 0.25 * (usual - REFERENCE_LEVEL)
     difference *= difference**2 / (difference**2 + LIVELINESS**2)
-    return settings.amplitude * np.clip(2 ** (settings.loudness * difference / 15.0), 0.45, 1.8)
+    return np.clip(2 ** (settings.loudness * difference / 15.0), 0.45, 1.8)

@@ -45,7 +45,7 @@ class PhoneDecoder:
         """[N] float32 samples at 16 kHz (a stretch of seconds) -> its phones, in order, without gaps.
 
         Each stretch is heard afresh, with its own cepstral mean, so it does not matter what was decoded before. Too
-        short a stretch (under about 0.1 s) gives an empty list. ``tick`` gets the share done every 2 s of sound.
+        short a stretch (under about 0.1 s) gives an empty list. ``tick`` gets the share done every second of sound.
         """
         peak = float(np.abs(samples).max(initial=0.0))
         if peak == 0.0:
@@ -59,8 +59,8 @@ class PhoneDecoder:
         self._mean_decoder.end_utt()
         self._decoder.set_cmn(mean)
         self._decoder.start_utt()
-        for start in range(0, len(pcm), 2 * SAMPLE_RATE):
-            self._decoder.process_raw(pcm[start : start + 2 * SAMPLE_RATE].tobytes(), False, False)
+        for start in range(0, len(pcm), SAMPLE_RATE):
+            self._decoder.process_raw(pcm[start : start + SAMPLE_RATE].tobytes(), False, False)
             tick(start / len(pcm))
         self._decoder.end_utt()
         rate = self._decoder.config["frate"]
