@@ -50,6 +50,6 @@ def segment(rgb: NDArray[np.uint8], face: FaceLandmarks, alpha: NDArray[np.uint8
     shares = parse(small, small_person, face.points * shrink)
     if shrink < 1:
         shares = cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR)
-    shares = shares / np.maximum(shares.sum(axis=2, keepdims=True), 1e-6)
-    hair, skin, neck, clothes = (np.ascontiguousarray(shares[..., k] * person, np.float32) for k in range(4))
+    portion = person / np.maximum(np.einsum("hwc->hw", shares), 1e-6)
+    hair, skin, neck, clothes = (np.ascontiguousarray(shares[..., k] * portion, np.float32) for k in range(4))
     return Masks(hair + skin + neck + clothes, hair, skin, neck, clothes)

@@ -53,8 +53,9 @@ def _shrunk(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
 def _grain(rgb: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """[H, W, 3] noise as fine and as strong as the known pixels' own, taken from them and shuffled; deterministic."""
     detail = rgb - cv2.GaussianBlur(rgb, (0, 0), 2.0)
-    flat = known & (np.abs(detail).max(axis=2) < 12)
-    samples = detail[flat]
+    energy = cv2.GaussianBlur((detail**2).sum(axis=2), (0, 0), 3.0)
+    calm = np.quantile(energy[known], 0.3) if known.any() else 0.0
+    samples = detail[known & (energy <= calm) & (np.abs(detail).max(axis=2) < 12)]
     if len(samples) < 64:
         return np.zeros_like(rgb)
     random = np.random.default_rng(GRAIN_SEED)
@@ -77,6 +78,11 @@ def background_plate(rgb: NDArray[np.uint8], person: NDArray[np.float32]) -> NDA
     if hidden.all():
         return np.full_like(rgb, np.median(rgb.reshape(-1, 3), axis=0).astype(np.uint8))
     filled = spread(image, (~hidden).astype(np.float32)) + _grain(image, ~hidden)
+    # near the outline, where a turning head lays it bare first, the scene goes on as its own mirror image
+    rows, columns = _mirrored_inside(~hidden)
+    depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5) / (0.05 * max(person.shape))
+    near = ((~hidden)[rows, columns] * np.exp(-(depth**2)))[..., None]
+    filled = near * image[rows, columns] + (1 - near) * filled
     blend = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), margin / 3)[..., None]
     blend = np.where(person[..., None] > 0.02, 1.0, np.clip(2 * blend, 0, 1))
     return np.clip(blend * filled + (1 - blend) * image + 0.5, 0, 255).astype(np.uint8)
@@ -116,14 +122,15 @@ def fill_layer(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.
         rgb: [H, W, 3] uint8. mask: [H, W] in [0, 1], the layer (hair, clothes, skin).
 
     Returns:
-        [H, W, 3] uint8: unchanged inside the mask, a smooth continuation with the layer's texture outside.
+        [H, W, 3] uint8: unchanged inside the mask, a smooth continuation with the layer's texture outside; one colour
+        where the layer is empty.
     """
     image = rgb.astype(np.float32)
-    solid = mask >= SOLID
+    solid = mask >= min(SOLID, 0.9 * float(mask.max()))  # a layer may be thin strands only
     inner = _shrunk(solid, 1.5)
     inner = inner if inner.any() else solid
-    if not inner.any():
-        return rgb.copy()
+    if not mask.any():
+        return np.full_like(rgb, np.median(rgb.reshape(-1, 3), axis=0).astype(np.uint8))
     smooth = cv2.GaussianBlur(image * inner[..., None], (0, 0), 3.0)
     smooth /= np.maximum(cv2.GaussianBlur(inner.astype(np.float32), (0, 0), 3.0), 1e-3)[..., None]
     filled = spread(image, inner.astype(np.float32))

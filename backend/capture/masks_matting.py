@@ -17,18 +17,19 @@ SENSOR_NOISE = 60.0  # variance of a pixel's colour along any direction, 8-bit u
 OUTLINE_FACE = 110  # side of the face, in pixels, at which the outline is corrected
 
 
-def person_belief(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.float32]:
+def person_belief(rgb: NDArray[np.uint8], face: FaceLandmarks, scale: float = 1.0) -> NDArray[np.float32]:
     """[H, W] in [0, 1]: the segmenter's opinion, fused over crops of several sizes and their mirror images, because
     its 256 px see outlines finely only in small crops and know what a body is only in large ones.
     """
     height, width = rgb.shape[:2]
     votes = np.zeros((height, width), np.float32)
     weights = np.full((height, width), 1e-6, np.float32)
-    x = (face.box[0] + face.box[2]) / 2
-    y = (face.box[1] + face.box[3]) / 2 + 0.2 * face.side
+    side = face.side * scale
+    x = (face.box[0] + face.box[2]) / 2 * scale
+    y = (face.box[1] + face.box[3]) / 2 * scale + 0.2 * side
     boxes = [(0, 0, width, height)]
     for factor in CROPS:
-        half = factor * face.side / 2
+        half = factor * side / 2
         left, right = max(0, int(x - half)), min(width, int(x + half))
         top, bottom = max(0, int(y - half)), min(height, int(y + half))
         if (right - left) * (bottom - top) < 0.9 * width * height:
@@ -68,9 +69,7 @@ def person_matte(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.floa
     shrink = min(1.0, 1024 / max(height, width))
     size = (round(width * shrink), round(height * shrink))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if shrink < 1 else rgb
-    belief = person_belief(rgb, face)
-    if shrink < 1:
-        belief = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
+    belief = person_belief(small, face, shrink)
     belief = _corrected(small, belief, face, shrink)
     belief = _one_piece(belief, face.points[CHIN, :2] * shrink, face, shrink)
     matte = _refine(small, belief, face, shrink)
@@ -170,8 +169,8 @@ def _refine(
     front, front_spread = _local(image, (sure_person & near).astype(np.float32))
     back, back_spread = _local(image, (sure_scene & near).astype(np.float32))
     apart = front - back
-    contrast = np.maximum((apart**2).sum(axis=2), 1.0)
-    by_colour = np.clip(((image - back) * apart).sum(axis=2) / contrast, 0, 1)
+    contrast = np.maximum(_dot(apart, apart), 1.0)
+    by_colour = np.clip(_dot(image - back, apart) / contrast, 0, 1)
     # the estimate's variance: what front and back vary along the line between them, and the picture's noise
     front_variance = _along(front_spread, apart) / contrast
     back_variance = _along(back_spread, apart) / contrast
@@ -203,5 +202,9 @@ def _along(covariance: NDArray[np.float32], direction: NDArray[np.float32]) -> N
     """[H, W] variance along the direction [H, W, 3], of any length."""
     r, g, b = direction[..., 0], direction[..., 1], direction[..., 2]
     products = np.stack([r * r, g * g, b * b, 2 * r * g, 2 * r * b, 2 * g * b], axis=2)
-    length = np.maximum((direction**2).sum(axis=2), 1e-6)
-    return np.asarray(np.maximum((covariance * products).sum(axis=2) / length, 0), np.float32)
+    length = np.maximum(_dot(direction, direction), 1e-6)
+    return np.asarray(np.maximum(_dot(covariance, products) / length, 0), np.float32)
+
+
+def _dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.einsum("hwc,hwc->hw", a, b), np.float32)

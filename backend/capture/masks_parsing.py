@@ -71,7 +71,7 @@ def parse(rgb: NDArray[np.uint8], person: NDArray[np.float32], points: NDArray[n
 
 
 def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(values / np.maximum(values.sum(axis=2, keepdims=True), 1e-9), np.float32)
+    return np.asarray(values / np.maximum(np.einsum("hwc->hw", values), 1e-9)[..., None], np.float32)
 
 
 def _head_frame(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[int, int]]:

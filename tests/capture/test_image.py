@@ -154,7 +154,7 @@ def test_one_pixel(tmp_path: Path) -> None:
     assert refused(tmp_path / "dot.png").code == "IMAGE_TOO_SMALL"
 
 
-@pytest.mark.parametrize("content", [b"", b"this is text, not a picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0\x00\x10JFIF"])
+@pytest.mark.parametrize("content", [b"", b"this is text", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0\x00\x10JFIF"])
 def test_no_picture(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
     assert refused(tmp_path / "a.jpg").code == "IMAGE_UNREADABLE"
