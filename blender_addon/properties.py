@@ -12,24 +12,34 @@ from bpy.props import (
 )
 
 
+# such paths may begin with "//", the folder of the file
+RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}
+
+
 class LimnerAvatar(bpy.types.PropertyGroup):
     """On a head object: the avatar it belongs to. ``id`` is empty on every other object."""
 
     id: StringProperty(description="Stays the same whatever the object is called")
-    path: StringProperty(name="Avatar", subtype="FILE_PATH", description="The avatar's .limner file")
+    path: StringProperty(
+        name="Avatar", subtype="FILE_PATH", options=RELATIVE, description="The avatar's .limner file"
+    )
     root: PointerProperty(type=bpy.types.Object, description="Carries the whole avatar: move this one")
     control: PointerProperty(type=bpy.types.Object, description="Turns and moves the head")
     camera: PointerProperty(type=bpy.types.Object, description="The photograph's camera")
     photograph: StringProperty(description="The photograph's camera as the backend gave it, JSON")
     head_to_world: FloatVectorProperty(size=16, description="The head's pose in the photograph, row by row")
-    speech: StringProperty(name="Speech", subtype="FILE_PATH", description="What it was animated with last")
+    speech: StringProperty(
+        name="Speech", subtype="FILE_PATH", options=RELATIVE, description="What it was animated with last"
+    )
     speech_frame: IntProperty(description="The scene frame on which the speech begins")
 
 
 class LimnerPicture(bpy.types.PropertyGroup):
     """One picture of the person."""
 
-    path: StringProperty(name="Picture", subtype="FILE_PATH", description="A photograph or painting of one face")
+    path: StringProperty(
+        name="Picture", subtype="FILE_PATH", options=RELATIVE, description="A photograph or painting of one face"
+    )
 
 
 class LimnerScene(bpy.types.PropertyGroup):
@@ -39,6 +49,7 @@ class LimnerScene(bpy.types.PropertyGroup):
     speech: StringProperty(
         name="Speech",
         subtype="FILE_PATH",
+        options=RELATIVE,
         description="A sound, a video of a speaking face, or a Live Link Face recording (CSV)",
     )
     avatar: PointerProperty(
@@ -50,6 +61,7 @@ class LimnerScene(bpy.types.PropertyGroup):
     folder: StringProperty(
         name="Output",
         subtype="DIR_PATH",
+        options=RELATIVE,
         default="//limner",
         description="Where avatars, frames and meshes are written",
     )

@@ -24,7 +24,7 @@ def build(
     path: Path,
     head: Mapping[str, Any],
     parts: Mapping[str, np.ndarray],
-    photograph: bpy.types.Image | None,
+    photograph: bpy.types.Image,
 ) -> bpy.types.Object:
     """Build an avatar's objects into a collection of their own and return its head.
 
@@ -65,8 +65,7 @@ def build(
 
     camera = add("Camera", bpy.data.cameras.new(f"{name} Camera"), root)
     cameras.write_camera(camera, view)
-    if photograph is not None:
-        cameras.show_behind(camera, photograph)
+    cameras.show_behind(camera, photograph)
 
     properties = thing.limner
     properties.id, properties.path = identity, str(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
 import numpy as np
 from mathutils import Matrix
@@ -82,8 +80,3 @@ def show_behind(camera: bpy.types.Object, image: bpy.types.Image) -> None:
     background.frame_method = "STRETCH"
     background.display_depth = "BACK"
     data.show_background_images = True
-
-
-def load_photograph(path: Path) -> bpy.types.Image:
-    """A photograph as an image datablock."""
-    return bpy.data.images.load(str(path), check_existing=True)

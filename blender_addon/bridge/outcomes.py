@@ -18,7 +18,7 @@ from .. import compat
 from ..core.jobs import Job
 from ..shared.errors import LimnerError
 from ..shared.motion import MotionClip
-from . import actions, avatars, cameras, meshes, strips
+from . import actions, avatars, cameras, images, meshes, strips
 
 CLOSED = "<a file that was never saved>"
 
@@ -134,11 +134,13 @@ def ask_for_head(job: Job) -> Job:
 def build_avatar(job: Job) -> None:
     """Build the avatar's objects."""
     scene, path = scene_of(job), Path(job.context["path"])
-    photograph = cameras.load_photograph(Path(job.context["photograph"]))
-    head = avatars.build(scene, job.id, job.context["name"], path, job.result, job.result_parts, photograph)
+    name = job.context["name"]
+    photograph = images.photograph_of(path, f"{name} Photograph")
+    head = avatars.build(scene, job.id, name, path, job.result, job.result_parts, photograph)
     if bpy.data.filepath:
         head.limner.path = bpy.path.relpath(str(path))
     scene.limner.avatar = head
+    head.limner.root.location = scene.cursor.location  # where Blender puts whatever is added
     if job.context["match_scene"]:
         cameras.match_scene(scene, head.limner.camera, avatars.photograph_camera(head))
     elif scene.camera is None:

@@ -75,7 +75,7 @@ class LIMNER_OT_create_avatar(JobOperator, bpy.types.Operator):
                 raise LimnerError("FILE_NOT_FOUND", f"{path} does not exist.", "Choose the picture again.")
         name = paths[0].stem[:40]
         output = unused(output_folder(scene) / f"{file_name(name)}.limner")
-        context_values = job_context(scene, name=name, photograph=str(paths[0]), match_scene=scene.limner.match_scene)
+        context_values = job_context(scene, name=name, match_scene=scene.limner.match_scene)
         parameters = {"references": [str(path) for path in paths], "output": str(output)}
         return Job("reconstruct", parameters, self.task, context=context_values)
 

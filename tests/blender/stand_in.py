@@ -10,6 +10,7 @@ import json
 import sys
 import time
 import wave
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,10 @@ class StandIn(AnalyticAvatar):
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps([self.camera.width, self.camera.height, self.seconds]))
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("avatar.json", json.dumps([self.camera.width, self.camera.height, self.seconds]))
+            with archive.open("reference.png", "w") as file:
+                Image.new("RGB", (self.camera.width, self.camera.height), (40, 90, 160)).save(file, "PNG")
 
 
 def warm(device: str) -> tuple[str, str]:
@@ -74,7 +78,8 @@ def warm(device: str) -> tuple[str, str]:
 
 
 def load_avatar(path: Path, device: str) -> StandIn:
-    return StandIn(*json.loads(path.read_text()))
+    with zipfile.ZipFile(path) as archive:
+        return StandIn(*json.loads(archive.read("avatar.json")))
 
 
 def reconstruct(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[str, Any], Parts]:

@@ -22,7 +22,7 @@ def test_one_picture_and_one_speech_become_keys_frames_sound_and_meshes(
     assert avatar["pose_error"] < 1e-5
     assert avatar["camera_error_px"] < 0.01
     assert avatar["resolution"] == [600, 450] and avatar["scene_camera"]
-    assert avatar["background"] == "portrait.png"
+    assert avatar["background"] == [600, 450, 40, 90, 160]
     assert facts["path"].startswith("//limner/portrait")
 
     assert facts["range"] == [11, 58]  # 2 s at 24 frames a second, from the frame the user stood on

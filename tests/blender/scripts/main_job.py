@@ -17,6 +17,7 @@ def avatar_facts(head):
     image = head.data.materials[0].node_tree.nodes.active.image
     view = avatars.photograph_camera(head)
     seen = extension("bridge.cameras").read_camera(avatar.camera, scene)
+    photograph = avatar.camera.data.background_images[0].image
     points = np.array([[0.0, 0, 1.6], [0.1, -0.1, 1.5], [-0.1, 0.05, 1.7]])
     return {
         "shape_keys": [block.name for block in keys.key_blocks],
@@ -29,7 +30,7 @@ def avatar_facts(head):
         "pose_error": float(np.abs(np.array(avatar.control.matrix_world).ravel() - np.array(avatar.head_to_world)).max()),
         "camera_error_px": float(np.abs(seen.project(points)[:, :2] - view.project(points)[:, :2]).max()),
         "resolution": [scene.render.resolution_x, scene.render.resolution_y],
-        "background": Path(avatar.camera.data.background_images[0].image.filepath).name,
+        "background": [*photograph.size, *(round(value * 255) for value in photograph.pixels[:3])],
         "scene_camera": scene.camera == avatar.camera,
     }
 

@@ -21,7 +21,8 @@ def extension(name: str = "") -> ModuleType:
 
 
 if not sys.argv[0].endswith("install.py"):
-    import addon_utils
+    import bpy  # noqa: F401 - makes the next one importable
+    import addon_utils  # isort: skip
 
     assert addon_utils.enable(PACKAGE, default_set=True) is not None, "the extension cannot be enabled"
 
