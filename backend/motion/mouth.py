@@ -28,6 +28,7 @@ OPEN_VOWEL_GAP = 14.0  # millimetres, of a conversational "ah"
 MIDDLE_GAP = 5.5  # millimetres, of the mean over speech
 MURMUR_GAP = 4.0  # millimetres, of sounds that are not open vowels
 PARTED_GAP = 3.5  # millimetres, of lips that have just spoken or are about to
+TEETH_CLOSURE = 0.7  # of the opening that goes where the lower lip meets the upper teeth
 _TEETH_SHAPE = {"mouthRollLower": 0.40, "mouthUpperUpLeft": 0.12, "mouthUpperUpRight": 0.12}
 
 
@@ -137,6 +138,7 @@ class Mouth:
         hold = _dominance(times, start, end, self.settings.closure_spread, plateau=True)
         closure = (hold * self.closure[near]).max(1, initial=0.0) * np.minimum(1.0, 2 * speaking)
         teeth = (hold * self.teeth[near]).max(1, initial=0.0) * speaking * min(1.0, self.settings.amplitude)
+        closure = np.maximum(closure, TEETH_CLOSURE * teeth)
         for name, value in _TEETH_SHAPE.items():
             shape[:, ARKIT_INDEX[name]] = np.maximum(shape[:, ARKIT_INDEX[name]], value * teeth)
         shape[:, ARKIT_INDEX["jawOpen"]] = np.maximum(gap - np.maximum(lip_gap(shape), 0.0), 0.0) / JAW_GAP

@@ -34,7 +34,7 @@ class Viseme:
 _SPREAD = {"mouthStretch": 0.16, "mouthSmile": 0.10, "mouthLowerDown": 0.18, "mouthUpperUp": 0.08}
 _OPEN = {"mouthStretch": 0.06, "mouthLowerDown": 0.20, "mouthUpperUp": 0.12}
 _TEETH = {"mouthStretch": 0.14, "mouthLowerDown": 0.26, "mouthUpperUp": 0.12}
-_HUSH = {"mouthFunnel": 0.24, "mouthPucker": 0.24, "mouthLowerDown": 0.10, "mouthUpperUp": 0.06}
+_HUSH = {"mouthFunnel": 0.30, "mouthPucker": 0.32, "mouthLowerDown": 0.10, "mouthUpperUp": 0.06}
 
 VISEMES: dict[str, Viseme] = {
     # vowels, from open to close; the rounded ones have the smaller opening between the lips
@@ -44,17 +44,17 @@ VISEMES: dict[str, Viseme] = {
     "AH": Viseme(7.2, 0.8, _OPEN, 0.4),
     "IH": Viseme(6.6, 0.8, _SPREAD, 0.5),
     "IY": Viseme(6.6, 0.9, {**_SPREAD, "mouthStretch": 0.26, "mouthSmile": 0.18}, 0.9),
-    "AO": Viseme(6.6, 0.9, {"mouthFunnel": 0.16, "mouthPucker": 0.25}, 0.8),
-    "UH": Viseme(5.4, 0.8, {"mouthFunnel": 0.12, "mouthPucker": 0.25}, 0.7),
+    "AO": Viseme(6.6, 0.9, {"mouthFunnel": 0.18, "mouthPucker": 0.36}, 0.8),
+    "UH": Viseme(5.4, 0.8, {"mouthFunnel": 0.14, "mouthPucker": 0.36}, 0.7),
     "ER": Viseme(5.0, 0.8, {"mouthFunnel": 0.14, "mouthPucker": 0.20, "mouthLowerDown": 0.06}, 0.6),
-    "UW": Viseme(3.4, 1.0, {"mouthFunnel": 0.14, "mouthPucker": 0.50}, 1.0),
+    "UW": Viseme(3.4, 1.0, {"mouthFunnel": 0.14, "mouthPucker": 0.75}, 1.0),
     # consonants made by the lips
     "P": Viseme(1.8, 0.7, {"mouthPress": 0.22, "mouthRollLower": 0.12, "mouthRollUpper": 0.08}, 0.4, closure=1.0),
     "B": Viseme(1.8, 0.7, {"mouthPress": 0.16, "mouthRollLower": 0.10, "mouthRollUpper": 0.06}, 0.4, closure=1.0),
     "M": Viseme(1.8, 0.7, {"mouthPress": 0.12, "mouthRollLower": 0.08, "mouthRollUpper": 0.05}, 0.4, closure=1.0),
     "F": Viseme(2.4, 1.0, {"mouthUpperUp": 0.16}, 0.7, teeth=1.0),
     "V": Viseme(2.4, 0.9, {"mouthUpperUp": 0.14}, 0.6, teeth=1.0),
-    "W": Viseme(2.6, 1.0, {"mouthFunnel": 0.12, "mouthPucker": 0.60}, 1.2),
+    "W": Viseme(2.6, 1.0, {"mouthFunnel": 0.12, "mouthPucker": 0.85}, 1.2),
     # consonants of tongue and teeth
     "TH": Viseme(4.3, 0.8, {"tongueOut": 0.15, "mouthLowerDown": 0.14, "mouthUpperUp": 0.08}, 0.5),
     "DH": Viseme(4.3, 0.7, {"tongueOut": 0.12, "mouthLowerDown": 0.14, "mouthUpperUp": 0.08}, 0.4),
@@ -68,7 +68,7 @@ VISEMES: dict[str, Viseme] = {
     "ZH": Viseme(6.6, 0.8, _HUSH, 0.9),
     "CH": Viseme(5.8, 0.8, _HUSH, 0.8),
     "JH": Viseme(5.4, 0.8, _HUSH, 0.8),
-    "R": Viseme(5.4, 0.5, {"mouthFunnel": 0.14, "mouthPucker": 0.26}, 0.7),
+    "R": Viseme(5.4, 0.5, {"mouthFunnel": 0.16, "mouthPucker": 0.36}, 0.7),
     "Y": Viseme(5.8, 0.7, {**_SPREAD, "mouthSmile": 0.16}, 0.5),
     "K": Viseme(6.6, 0.3, _OPEN, 0.08),
     "G": Viseme(6.0, 0.3, _OPEN, 0.08),

@@ -77,6 +77,13 @@ def test_shapes_are_those_of_the_sounds() -> None:
     assert shape("TH", "tongueOut") > 0.03 > shape("K", "tongueOut") - 0.03
 
 
+def test_the_lower_lip_meets_the_teeth() -> None:
+    for phone in ("F", "V"):
+        speech = speech_of(f"AA {phone} AA", 0.1)
+        curves = frames_of(speech)
+        assert 0.0 < lip_gap(at(speech, curves, 1, 25.0)) < 2.5 < lip_gap(at(speech, curves, 0, 25.0))
+
+
 def test_rounding_is_anticipated() -> None:
     early = frames_of(speech_of("IY T T UW", 0.1))[:, ARKIT_INDEX["mouthPucker"]]
     plain = frames_of(speech_of("IY T T IY", 0.1))[:, ARKIT_INDEX["mouthPucker"]]
