@@ -137,7 +137,7 @@ class _Layout:
             ear_u = marks[mark, 0] / TALL - BESIDE + sign * reach / 2
             ear_v = marks[mark, 1] / TALL - ABOVE + 0.06
             distance = np.sqrt(((u - ear_u) / (reach / 2 + 0.08)) ** 2 + ((v - ear_v) / 0.27) ** 2)
-            ears = np.maximum(ears, _step(-distance, -1.0, 0.10))
+            ears = np.maximum(ears, np.maximum(_step(-distance, -1.0, 0.10), 0.4 * _step(-distance, -1.5, 0.10)))
 
         self.notch = [self._notch(seen, -1, -left), self._notch(seen, 1, right)]
         # below a notch (the neck seen narrow between head and shoulders) nothing is hair any more
