@@ -1,7 +1,8 @@
 """What each kind of job takes: the ``parameters`` of a ``Submit`` message, by kind.
 
 A path is a path on the backend's machine, or ``"sha256:..."`` of a file that was uploaded or that a job wrote. Where
-``output`` is ``None`` the backend writes into a folder of its own, which it removes when it ends: fetch what you need.
+``output`` is a mere name (``"head.obj"``) or ``None``, the backend writes into a folder of its own, which it removes
+when it ends: fetch the files that ``Done`` names.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ class Received(NamedTuple):
 class _OpenJob:
     submission: list[Any] | None  # sent again until the backend has accepted it
     event: int = 0  # the last one seen
+    cancelling: bool = False
 
 
 def configure(socket: zmq.Socket[bytes]) -> None:
@@ -172,7 +173,16 @@ class Client:
 
     def cancel(self, job: str) -> None:
         """Ask a job to stop; it ends with ``JobCancelled``, unless it ended before."""
-        self._send("control", wire.CancelJob(job))
+        record = self._open.get(job)
+        if record:
+            record.cancelling = True
+        if record and any(record.submission is frames for frames in self._outbox["jobs"]):
+            self._outbox["jobs"] = deque(frames for frames in self._outbox["jobs"] if frames is not record.submission)
+            del self._open[job]  # it has not left: nothing to ask for
+            self._ready.append(Received(wire.JobCancelled(job, 1), {}))
+        elif record is None or record.submission is None:
+            self._send("control", wire.CancelJob(job))
+        # else it is on its way, and a cancel would overtake it: sent when it is accepted
 
     def list_jobs(self) -> None:
         """Ask for a ``JobList``."""
@@ -289,6 +299,8 @@ class Client:
                 self._outbox["jobs"].append(record.submission)
             else:
                 self._send("jobs", wire.Attach(job, record.event))
+                if record.cancelling:
+                    self._send("control", wire.CancelJob(job))
         for transfer in self._transfers:
             transfer.restart()
         self._resume_files()
@@ -355,6 +367,8 @@ class Client:
             self._send("jobs", wire.Acknowledge(message.job))
         if record is None or message.event <= record.event:
             return  # already seen before the connection broke
+        if record.cancelling and record.submission is not None and not ended:
+            self._send("control", wire.CancelJob(message.job))
         record.event, record.submission = message.event, None
         if ended:
             del self._open[message.job]

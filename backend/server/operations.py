@@ -61,7 +61,7 @@ def reconstruct(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[d
     from backend.avatars.reconstruct import reconstruct
 
     wanted: ReconstructJob = read_fields(ReconstructJob, parameters)
-    output = Path(wanted.output or task.folder / "avatar.limner")
+    output = task.output(wanted.output, "avatar.limner")
     references = [Path(reference) for reference in wanted.references]
     avatar, report = reconstruct(references, wanted.kind, wanted.references_kept, task.progress)
     avatar.save(output)
@@ -75,10 +75,11 @@ def animate(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[
 
     wanted: AnimateJob = read_fields(AnimateJob, parameters)
     clip = animate(Path(wanted.source), wanted.fps, wanted.seed, task.progress)
-    if wanted.output:
-        clip.save(wanted.output)
-        task.wrote(Path(wanted.output))
-    result = {"fps": clip.fps, "frames": len(clip), "output": wanted.output}
+    output = task.output(wanted.output, "motion.npz") if wanted.output else None
+    if output:
+        clip.save(output)
+        task.wrote(output)
+    result = {"fps": clip.fps, "frames": len(clip), "output": str(output) if output else None}
     return result, {"coefficients": clip.coefficients, "rotation": clip.rotation, "location": clip.location}
 
 
@@ -101,10 +102,11 @@ def render(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[s
     )
     task.progress(0.0, "Loading the avatar")
     avatar = task.avatars.get(wanted.avatar)
-    destination = Path(wanted.output or task.folder / "frames")
+    destination = task.output(wanted.output, "frames")
     frames = render_sequence(avatar, clip, destination, settings, task.progress, task.frame)
     told = {file.path for file in task.files}
-    for path in frames:
+    others = [path for name in wanted.passes if name != "rgba" for path in sorted((destination / name).glob("*.*"))]
+    for path in [*frames, *others]:
         if str(path.absolute()) not in told:
             task.wrote(path)
     return {"frames": [str(path) for path in frames]}, {}
@@ -118,9 +120,11 @@ def mesh(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[str
     clip = _clip(wanted.clip, wanted.fps, parts)
     task.progress(0.0, "Loading the avatar")
     avatar = task.avatars.get(wanted.avatar)
-    output = Path(wanted.output or task.folder / ("head.glb" if wanted.surface == "head" else "surface.ply"))
+    output = task.output(wanted.output, "head.glb" if wanted.surface == "head" else "surface.ply")
     path = export_mesh(avatar, output, wanted.surface, clip, wanted.frame, wanted.resolution, task.progress)
-    task.wrote(path)
+    beside = (path.with_name(f"{path.stem}_texture.png"), path.with_suffix(".mtl"))  # what .obj and .usdc need
+    for file in (path, *(file for file in beside if path.suffix.lower() in (".obj", ".usdc") and file.is_file())):
+        task.wrote(file)
     return {"output": str(path)}, {}
 
 

@@ -53,8 +53,8 @@ class Server:
         sockets: bound ROUTERs named ``control``, ``jobs``, ``view`` and ``workers``.
         gatekeeper: answers for all of them.
         session: the id of this run.
-        job_worker: does the jobs; started at once.
-        view_worker: renders pictures; started when the first is asked for.
+        job_worker: does the jobs, and pictures while it has none; started at once.
+        view_worker: renders pictures while a job runs; started when it is first needed, for it costs memory.
         files: uploads and results.
         lifetime: when to end.
     """
@@ -78,6 +78,7 @@ class Server:
         self._lifetime = lifetime
         self._jobs = JobBook()
         self._desk = ViewDesk()
+        self._painter = view_worker  # who works on the picture in the making
         self._clients: dict[bytes, str] = {}
         self._called = time.monotonic()
         self._looked = 0.0
@@ -193,11 +194,12 @@ class Server:
 
     def _condition(self) -> wire.Pong:
         worker, queued = self._job_worker, sum(job.state == "queued" for job in self._jobs)
+        running = next((job.id for job in self._jobs.unfinished if job.state != "queued"), "")
         if worker.error:
             return wire.Pong("failed", queued=queued, error=worker.error.to_json())
         if worker.ready is None:
             return wire.Pong("loading", queued=queued)
-        return wire.Pong("ready", worker.ready.device, worker.ready.kinds, worker.task, queued)
+        return wire.Pong("ready", worker.ready.device, worker.ready.kinds, running, queued)
 
     def _on_cancel(self, client: bytes, message: wire.CancelJob, parts: wire.Parts) -> None:
         job = self._jobs.get(message.job)
@@ -246,7 +248,7 @@ class Server:
             self._send("view", client, wire.ViewFailed(message.sequence, error.to_json()))
             return
         self._desk.ask(Wish(client, resolved, parts))
-        self._view_worker.start()
+        self._job_worker.start()
 
     def _cancel(self, job: Job) -> None:
         if job.state == "queued":
@@ -306,15 +308,14 @@ class Server:
             if death is None:
                 continue
             worker.task = ""
-            if worker is self._job_worker:
-                lost = self._jobs.find(task)
-                if lost and lost.state == "cancelling":
-                    lost.add(wire.JobCancelled(lost.id, 0))
-                elif lost:
-                    lost.fail(death)
-            elif wish := self._desk.end():
+            lost = self._jobs.find(task)
+            if lost and lost.state == "cancelling":
+                lost.add(wire.JobCancelled(lost.id, 0))
+            elif lost:
+                lost.fail(death)
+            elif worker is self._painter and (wish := self._desk.end()):
                 self._send("view", wish.client, wire.ViewFailed(wish.view.sequence, death.to_json()))
-            if not worker.error and not self._ending and (worker is self._job_worker or self._desk.waiting):
+            if worker is self._job_worker and not worker.error and not self._ending:
                 worker.start()
 
     def _hand_out(self) -> None:
@@ -326,14 +327,23 @@ class Server:
             following.state, self._job_worker.task = "running", following.id
             following.add(wire.Progress(following.id, 0, 0.0, "Starting"))
             self._send_frames("workers", self._job_worker.name, following.submission)
-        if self._view_worker.error and not self._view_worker.running:
+        if self._desk.waiting and not self._desk.making and not self._ending:
+            self._hand_out_picture()
+
+    def _hand_out_picture(self) -> None:
+        workers = (self._view_worker, self._job_worker)
+        idle = next((worker for worker in workers if worker.idle), None)
+        error = next((worker.error for worker in workers if worker.error and not worker.running), None)
+        if idle and (wish := self._desk.begin()):
+            self._painter, idle.task = idle, f"picture {wish.view.sequence}"
+            self._send("workers", idle.name, wish.view, wish.parts)
+        elif error:
             while wish := self._desk.begin():
-                error = self._view_worker.error.to_json()
-                self._send("view", wish.client, wire.ViewFailed(wish.view.sequence, error))
                 self._desk.end()
-        if self._view_worker.idle and (wish := self._desk.begin()):
-            self._view_worker.task = str(wish.view.sequence)
-            self._send("workers", self._view_worker.name, wish.view, wish.parts)
+                self._send("view", wish.client, wire.ViewFailed(wish.view.sequence, error.to_json()))
+            self._view_worker.error = None  # the next request is a new attempt
+        elif self._job_worker.task:
+            self._view_worker.start()
 
     # ---- sending ---------------------------------------------------------------------------------------------------
 

@@ -91,6 +91,20 @@ class Task:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def output(self, wanted: str | None, default: str) -> Path:
+        """Where a result goes: an absolute path as it is, anything else inside the job's own folder.
+
+        Raises:
+            LimnerError: ``WRONG_USE`` for a relative path that leaves the folder.
+        """
+        path = Path(wanted or default)
+        if path.is_absolute():
+            return path
+        if ".." in path.parts:
+            cause = f"The output {wanted} leaves the job's folder."
+            raise LimnerError("WRONG_USE", cause, "Give a whole path or a name.")
+        return self.folder / path
+
     def progress(self, fraction: float, stage: str) -> None:
         """Tell how far the job is, as a ``shared.progress.Progress``; raises ``Cancelled`` to stop it."""
         self._listen()

@@ -2,7 +2,7 @@
 
 Jobs run in a process of their own and not in a thread: a crash of the GPU's driver or a lack of memory ends one job and
 not the server, no computation holds the interpreter's lock while a client waits for a pong, and work that does not heed
-a cancel can be stopped all the same. Pictures have a second such process, so that they never wait behind a job.
+a cancel can be stopped all the same. Pictures asked for while a job runs have a second such process.
 """
 
 from __future__ import annotations

@@ -95,6 +95,17 @@ def test_cancel_running_and_queued(client: Listener) -> None:
     assert not [r for r in client.received if isinstance(r.message, ENDS) and r.message.job in (running, queued)]
 
 
+def test_cancel_in_the_same_breath_as_submit(client: Listener) -> None:
+    for pause in (None, 0.0, 0.001, 0.004):
+        job = client.submit("frames", {"count": 100, "seconds": 0.1})
+        if pause is not None:
+            client.poll()
+            time.sleep(pause)
+        client.cancel(job)
+        assert isinstance(client.end_of(job, 2).message, wire.JobCancelled)
+    assert not client.of(wire.Refusal)
+
+
 def test_cancel_of_work_that_does_not_listen(client: Listener) -> None:
     job = client.submit("deaf", {"seconds": 20})
     client.until(lambda: client.of(wire.Progress, job))
