@@ -43,7 +43,7 @@ class LimnerPreferences(bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the settings, the backend's state and what the doctor found."""
         layout = self.layout
-        layout.use_property_split = True
+        layout.use_property_split, layout.use_property_decorate = True, False
         layout.prop(self, "use_remote")
         if self.use_remote:
             layout.prop(self, "connection_file")

@@ -22,9 +22,7 @@ def _load_post(*_: object) -> None:
     outcomes.file_closed(_jobs(), _file)
     _file = bpy.data.filepath
     if pump.present() is not None:
-        for job in _jobs():
-            outcomes.take(job, pump.submit)  # it may have ended while its file was closed
-        pump.run()
+        pump.run()  # a job may have ended while its file was closed
 
 
 @persistent

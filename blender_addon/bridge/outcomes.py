@@ -46,14 +46,25 @@ def take(job: Job, submit: Callable[[Job], Job]) -> None:
     try:
         if job.state == "done" and task.follow is not None and job.followed_by is None:
             job.followed_by = submit(task.follow(job))
-        if not at_home(job):
+        if not at_home(job) or not undisturbed():
             return
         if task.show is not None and job.frames:
             task.show(job)
-        if job.state == "done" and task.apply is not None and not job.applied:
+        if pending(job):
             bring_in(job)
     except LimnerError as error:
         job.state, job.error = "error", error
+
+
+def undisturbed() -> bool:
+    """Whether the file may be changed now: not while the user drags something, nor while Blender renders."""
+    dragging = any(len(window.modal_operators) for window in bpy.context.window_manager.windows)
+    return not dragging and not bpy.app.is_job_running("RENDER")
+
+
+def pending(job: Job) -> bool:
+    """Whether a finished job's outcome is not in the file yet."""
+    return job.state == "done" and not job.applied and TASKS[job.task].apply is not None
 
 
 def bring_in(job: Job) -> None:
@@ -128,7 +139,7 @@ def head_of(job: Job) -> bpy.types.Object:
 def ask_for_head(job: Job) -> Job:
     """After a reconstruction: what the avatar object is built from."""
     context = {**job.context, "path": job.result["avatar"]}
-    return Job("head", {"avatar": job.result["avatar"]}, "build", context=context)
+    return Job("head", {"avatar": job.result["avatar"]}, "build", context=context, started=job.started)
 
 
 def build_avatar(job: Job) -> None:
@@ -141,6 +152,12 @@ def build_avatar(job: Job) -> None:
         head.limner.path = bpy.path.relpath(str(path))
     scene.limner.avatar = head
     head.limner.root.location = scene.cursor.location  # where Blender puts whatever is added
+    if bpy.context.scene == scene and bpy.context.mode == "OBJECT":
+        layer = bpy.context.view_layer
+        for thing in layer.objects.selected:
+            thing.select_set(False)
+        head.select_set(True)
+        layer.objects.active = head
     if job.context["match_scene"]:
         cameras.match_scene(scene, head.limner.camera, avatars.photograph_camera(head))
     elif scene.camera is None:

@@ -71,7 +71,7 @@ def tick(budget: float = BUDGET, wait: float = 0.0) -> list[Job]:
     if _session is None:
         return []
     news = _session.update(budget, wait)
-    for job in news:
+    for job in [*news, *(job for job in _session.jobs.values() if outcomes.pending(job) and job not in news)]:
         outcomes.take(job, submit)
     if news:
         redraw()

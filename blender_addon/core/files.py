@@ -50,7 +50,8 @@ class Transfers:
         fetching = self._fetching.setdefault(job.id, _Fetching(job, []))
         output = job.parameters.get("output")
         if output and job.kind != "render":  # frames have been fetched one by one
-            fetching.downloads += [client.download(file, Path(output)) for file in files[:1]]
+            places = [Path(output), *(Path(output).with_name(Path(file.path).name) for file in files[1:])]  # textures
+            fetching.downloads += [client.download(file, place) for file, place in zip(files, places)]
         fetching.whole = True
 
     def drop(self, job: Job) -> bool:
@@ -77,7 +78,9 @@ class Transfers:
 
     def _submit(self, client: Client, sending: _Sending) -> None:
         job = sending.job
-        parameters = {**job.parameters, "output": None} if "output" in job.parameters else dict(job.parameters)
+        parameters = dict(job.parameters)
+        if output := parameters.get("output"):
+            parameters["output"] = Path(output).name  # a mere name lies in the job's own folder over there
         for name in INPUTS[job.kind]:
             value = parameters[name]
             references = [sending.uploads[path].reference for path in _listed(value)]

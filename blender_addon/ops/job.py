@@ -44,7 +44,7 @@ class JobOperator:
         if job is None or not self.wait:
             return status
         job = pump.wait(job)
-        if job.state == "done" and not job.applied and outcomes.TASKS[job.task].apply is not None:
+        if outcomes.pending(job):
             outcomes.bring_in(job)
         if job.error is not None:
             self.report({"ERROR"}, explain(job.error))  # type: ignore[attr-defined]

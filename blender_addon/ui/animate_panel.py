@@ -17,7 +17,7 @@ class LIMNER_PT_animate(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw it."""
         layout, settings = self.layout, context.scene.limner
-        layout.use_property_split = True
+        layout.use_property_split, layout.use_property_decorate = True, False
         layout.prop(settings, "speech")
         layout.prop(settings, "seed")
         running = active_job("animate")

@@ -16,7 +16,7 @@ class LIMNER_PT_create(SidebarPanel, bpy.types.Panel):
 
     bl_idname = "LIMNER_PT_create"
     bl_parent_id = "LIMNER_PT_main"
-    bl_label = "Avatar"
+    bl_label = "Create"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw it."""

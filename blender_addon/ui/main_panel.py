@@ -27,7 +27,7 @@ class LIMNER_PT_main(SidebarPanel, bpy.types.Panel):
         session = pump.present()
         status = session.status if session else "stopped"
         row = layout.row(align=True)
-        device = f" on {session.device}" if session and status == "ready" and session.device else ""
+        device = f" ({session.device.split()[0]})" if session and status == "ready" and session.device else ""
         row.label(text=f"Backend {STATUS_WORDS[status]}{device}", icon=STATUS_ICONS[status])
         if status in ("stopped", "failed"):
             row.operator("limner.start_backend", text="", icon="PLAY")

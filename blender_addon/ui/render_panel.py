@@ -18,7 +18,7 @@ class LIMNER_PT_render(SidebarPanel, bpy.types.Panel):
         """Draw it."""
         layout, scene = self.layout, context.scene
         settings = scene.limner
-        layout.use_property_split = True
+        layout.use_property_split, layout.use_property_decorate = True, False
         layout.prop(settings, "size")
         layout.prop(settings, "quality")
         layout.prop(settings, "background")

@@ -9,7 +9,7 @@ from ..core.jobs import Job, readable_duration
 from ..ops.job import explain
 
 STATUS_WORDS = {
-    "stopped": "not running, starts by itself",
+    "stopped": "not running",
     "starting": "starting",
     "loading": "loading",
     "ready": "ready",
@@ -49,7 +49,7 @@ def draw_job(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job) -
         draw_text(box, context, explain(job.error), "ERROR")
     elif job.state == "cancelled":
         layout.label(text="Cancelled", icon="CANCEL")
-    elif job.state == "done" and not job.applied and outcomes.TASKS[job.task].apply is not None:
+    elif outcomes.pending(job) and not outcomes.at_home(job):
         row = layout.row(align=True)
         row.label(text="Done, for another file", icon="INFO")
         row.operator("limner.bring_in", text="Bring In Here").job = job.id

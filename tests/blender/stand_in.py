@@ -92,7 +92,7 @@ def reconstruct(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[d
         raise LimnerError("FACE_NOT_FOUND", f"No face was found in {first.name}.", "Choose a picture that shows a face.")
     with Image.open(first) as picture:
         avatar = StandIn(*picture.size, 0.2 if "slow" in first.name else 0.0)
-    output = Path(parameters.get("output") or task.folder / "avatar.limner")
+    output = task.output(parameters.get("output"), "avatar.limner")
     avatar.save(output)
     task.wrote(output)
     return {"avatar": str(output), "report": {}}, {}
