@@ -11,7 +11,6 @@ from bpy.props import (
     StringProperty,
 )
 
-
 # such paths may begin with "//", the folder of the file
 RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}
 

@@ -23,6 +23,8 @@ def _load_post(*_: object) -> None:
     _file = bpy.data.filepath
     if pump.present() is not None:
         pump.run()  # a job may have ended while its file was closed
+    elif not bpy.app.background and bpy.data.filepath:
+        pump.recover()
 
 
 @persistent

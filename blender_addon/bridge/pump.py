@@ -55,6 +55,12 @@ def start() -> None:
     run()
 
 
+def recover() -> None:
+    """Follow the jobs of a Blender that crashed, so that their outcomes still arrive."""
+    if session().adopt():
+        run()
+
+
 def run() -> None:
     """Let Blender's timer call :func:`tick`; it goes on by itself while there is a backend."""
     if not bpy.app.timers.is_registered(_timer):

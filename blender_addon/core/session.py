@@ -19,6 +19,7 @@ from .files import Transfers
 from .installation import backend_command
 from .jobs import Job
 from .process import BackendProcess
+from .recovery import find_orphan, remember
 
 START_SECONDS = 60.0  # until a started backend must have written its connection file
 LOST_SECONDS = 15.0  # a backend of ours that says nothing for longer is ended
@@ -58,6 +59,7 @@ class Session:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
+        self.folder = folder
         self.settings = Settings()
         self.process = BackendProcess(folder)
         self.jobs: dict[str, Job] = {}
@@ -65,6 +67,7 @@ class Session:
         self._client: Client | None = None
         self._transfers = Transfers()
         self._wanted = False
+        self._remembered: list[str] = []
         self._since = time.monotonic()  # when we began to start, or lost the connection
 
     # ---- what the add-on calls -------------------------------------------------------------------------------------
@@ -96,6 +99,17 @@ class Session:
         self.process.forgive()
         self.error = None
         self._wanted = True
+
+    def adopt(self) -> bool:
+        """Follow the jobs of a Blender that crashed on this machine; returns whether there are any."""
+        orphan = find_orphan(self.folder)
+        if orphan is None or self._client is not None:
+            return False
+        self._client = Client(orphan.connection, self.name)
+        for job in orphan.jobs:
+            self.jobs[job.id] = job
+            self._client.attach(job.id)
+        return True
 
     def submit(self, job: Job) -> Job:
         """Ask for a job; the backend is started if need be."""
@@ -136,7 +150,15 @@ class Session:
         elif wait:
             time.sleep(min(wait, 0.02))
         touched |= {job for job, state in before.items() if self.jobs[job].state != state}
+        self._remember()
         return [job for job in self.jobs.values() if job.id in touched]
+
+    def _remember(self) -> None:
+        """Note what a Blender that comes after a crash may want to follow."""
+        open_jobs = [job.id for job in self.jobs.values() if job.active and self.settings.remote is None]
+        if open_jobs != self._remembered:
+            remember(self.folder, (self.jobs[job] for job in open_jobs))
+            self._remembered = open_jobs
 
     def stop(self) -> None:
         """End the backend; open jobs end as cancelled."""
@@ -148,6 +170,7 @@ class Session:
             self._client.poll()
         self._disconnect()
         self.process.stop()
+        self._remember()
         self.error = None
 
     # ---- the backend -----------------------------------------------------------------------------------------------

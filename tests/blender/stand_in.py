@@ -89,7 +89,7 @@ def reconstruct(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[d
         time.sleep(seconds / 10)
         task.progress(step / 10, "Fitting the head")
     if "dog" in first.name:
-        raise LimnerError("FACE_NOT_FOUND", f"No face was found in {first.name}.", "Choose a picture that shows a face.")
+        raise LimnerError("FACE_NOT_FOUND", f"No face was found in {first.name}.", "Choose another picture.")
     with Image.open(first) as picture:
         avatar = StandIn(*picture.size, 0.2 if "slow" in first.name else 0.0)
     output = task.output(parameters.get("output"), "avatar.limner")

@@ -20,7 +20,7 @@ def test_buttons_never_block_and_jobs_outlive_files(
     assert facts["cancel"][0] == "cancelled" and facts["cancel"][1] < 1
     assert facts["kept"][1] < 0.1 * facts["kept"][0]  # a frame takes 0.2 s: these were not rendered again
     assert facts["unsaved"] == [False, 0] and facts["brought_in"] == [True, True]
-    assert "No face was found in dog.png. Choose a picture that shows a face." in facts["no_face"]
+    assert "No face was found in dog.png. Choose another picture." in facts["no_face"]
     assert "nothing.png does not exist" in facts["no_file"]
     assert "No speech is chosen" in facts["no_speech"]
     assert facts["tick_ms"][0] < 6

@@ -6,15 +6,18 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from blender_addon.shared.connection import Connection, process_alive
 
 from blender_addon.core.jobs import Job, readable_duration
 from blender_addon.core.session import Session
-from blender_addon.shared.connection import Connection, process_alive
+from installer.addon import ROOT
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="starts the stand-in with a shell script")
 
@@ -178,7 +181,7 @@ def test_another_machine_needs_leave_to_go_online(session: Session, media: Path,
     session.start()
     until(session, lambda: session.status == "ready")
     connection = Connection.read(session.process.connection_file)
-    endpoints = {name: "tcp://198.51.100.7:5555" for name in connection.endpoints}
+    endpoints = dict.fromkeys(connection.endpoints, "tcp://198.51.100.7:5555")
     file = tmp_path / "elsewhere.json"
     dataclasses.replace(connection, machine="elsewhere", endpoints=endpoints).write(file)
     far = Session(tmp_path / "far", "far away")
@@ -189,7 +192,43 @@ def test_another_machine_needs_leave_to_go_online(session: Session, media: Path,
     far.stop()
 
 
+CRASHING = """
+import os, sys, time
+from pathlib import Path
+from blender_addon.core.jobs import Job
+from blender_addon.core.session import Session
+folder, picture, output = map(Path, sys.argv[1:])
+session = Session(folder, "about to crash")
+parameters = {"references": [str(picture)], "output": str(output), "seconds": 4.0}
+job = session.submit(Job("reconstruct", parameters, "create", context={"file": "/shot.blend"}))
+while job.state != "running":
+    session.update(wait=0.02)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_job_outlives_a_blender_that_crashes(
+    media: Path, tmp_path: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIMNER_INSTALLATION", str(stand_in))
+    arguments = [str(tmp_path / "backend"), str(media / "portrait.png"), str(tmp_path / "a.limner")]
+    done = subprocess.run([sys.executable, "-c", CRASHING, *arguments], cwd=ROOT, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    session = Session(tmp_path / "backend", "the next Blender")
+    try:
+        assert session.adopt()
+        (job,) = session.jobs.values()
+        until(session, lambda: not job.active)
+        assert job.state == "done" and job.context == {"file": "/shot.blend"}
+        assert (tmp_path / "a.limner").exists()
+        assert not list((tmp_path / "backend").glob("jobs-*"))
+        assert not session.adopt()
+    finally:
+        session.stop()
+
+
 def test_durations_read_well() -> None:
-    assert [readable_duration(seconds) for seconds in (0.2, 59.4, 200, 3900)] == ["0 s", "59 s", "3 min 20 s", "1 h 5 min"]
+    said = [readable_duration(seconds) for seconds in (0.2, 59.4, 200, 3900)]
+    assert said == ["0 s", "59 s", "3 min 20 s", "1 h 5 min"]
 
 

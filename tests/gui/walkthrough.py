@@ -1,4 +1,4 @@
-"""Press every button of the panel in a real Blender window, and take pictures on the way.
+r"""Press every button of the panel in a real Blender window, and take pictures on the way.
 
     python -m installer.addon dist
     LIMNER_INSTALLATION=... LIMNER_WALK=/tmp/walk ../shared/tools/blender-gui run --reset --wait 300 \\

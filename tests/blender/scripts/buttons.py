@@ -1,4 +1,4 @@
-"""The operators' other form, as buttons use it: nothing blocks, frames appear as they come, jobs survive file reloads."""
+"""The operators' other form, as buttons use it: nothing blocks, frames appear one by one, jobs survive file reloads."""
 
 import time
 from pathlib import Path

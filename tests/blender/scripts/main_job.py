@@ -1,4 +1,4 @@
-"""The main job through the operators' blocking forms: create, animate, render, extract; then a look at what came out."""
+"""The main job by the operators' blocking forms: create, animate, render, extract; then a look at what came out."""
 
 import json
 import sys
@@ -17,6 +17,7 @@ def avatar_facts(head):
     image = head.data.materials[0].node_tree.nodes.active.image
     view = avatars.photograph_camera(head)
     seen = extension("bridge.cameras").read_camera(avatar.camera, scene)
+    pose = np.array(avatar.control.matrix_world).ravel()
     photograph = avatar.camera.data.background_images[0].image
     points = np.array([[0.0, 0, 1.6], [0.1, -0.1, 1.5], [-0.1, 0.05, 1.7]])
     return {
@@ -27,7 +28,7 @@ def avatar_facts(head):
         "texture_corner": [round(value * 255) for value in image.pixels[:3]],
         "parents": [head.parent.name, avatar.control.parent.name, avatar.camera.parent.name],
         "control_at_rest": [list(avatar.control.location), list(avatar.control.rotation_euler)],
-        "pose_error": float(np.abs(np.array(avatar.control.matrix_world).ravel() - np.array(avatar.head_to_world)).max()),
+        "pose_error": float(np.abs(pose - np.array(avatar.head_to_world)).max()),
         "camera_error_px": float(np.abs(seen.project(points)[:, :2] - view.project(points)[:, :2]).max()),
         "resolution": [scene.render.resolution_x, scene.render.resolution_y],
         "background": [*photograph.size, *(round(value * 255) for value in photograph.pixels[:3])],
