@@ -78,16 +78,16 @@ def test_submitting_again_does_not_run_again(client: Listener, tmp_path: Path) -
 
 
 def test_cancel_running_and_queued(client: Listener) -> None:
+    worker = client.end_of(client.submit("echo")).message.result["pid"]
     running = client.submit("frames", {"count": 100, "seconds": 0.1})
     queued = client.submit("frames", {"count": 100, "seconds": 0.1})
     client.until(lambda: client.of(wire.Progress, running))
     client.cancel(queued)
     assert isinstance(client.end_of(queued).message, wire.JobCancelled)
-    started = time.monotonic()
     client.cancel(running)
     client.cancel(running)
     assert isinstance(client.end_of(running).message, wire.JobCancelled)
-    assert time.monotonic() - started < 0.4
+    assert client.end_of(client.submit("echo")).message.result["pid"] == worker  # it heeded, it was not killed
     client.received.clear()
     client.cancel(running)  # it has ended: told so, and nothing more
     assert client.until(lambda: client.of(wire.JobInfo))[0].state == "cancelled"
@@ -124,7 +124,7 @@ def test_control_answers_while_work_holds_the_interpreter(client: Listener) -> N
         client.list_jobs()
         client.until(lambda: client.of(wire.JobList))
         delays.append(time.perf_counter() - started)
-    assert np.median(delays) < 0.02, delays
+    assert np.median(delays) < 0.05, delays
     client.end_of(job)
 
 
@@ -172,6 +172,15 @@ def test_a_broken_line_loses_nothing(client: Listener) -> None:
         socket.connect(client.connection.endpoints[channel])
     assert client.end_of(job).message.result["count"] == 5
     assert [p.frame for p in client.of(wire.Progress, job) if p.frame] == [1, 2, 3, 4, 5]
+
+
+def test_a_client_that_does_not_listen_gets_everything_later(client: Listener) -> None:
+    """As Blender while it renders: far more events than the sockets hold."""
+    job = client.submit("frames", {"count": 4000})
+    client.until(lambda: client.of(wire.Accepted, job))
+    time.sleep(2)
+    client.end_of(job)
+    assert [p.frame for p in client.of(wire.Progress, job) if p.frame] == list(range(1, 4001))
 
 
 def test_loaded_avatars_are_kept_until_their_file_changes(client: Listener, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_picture_while_a_job_runs(client: Listener, avatar: str) -> None:
     client.view(wire.View(0, avatar, size=8))
     client.until(lambda: client.of(wire.Picture)[1:])  # a second worker is started for it
     client.view(wire.View(0, avatar, size=8))
-    client.until(lambda: client.of(wire.Picture)[2:], 1)
+    client.until(lambda: client.of(wire.Picture)[2:], 4)
     assert not client.of(wire.Done, job)
     client.cancel(job)
     client.end_of(job)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -103,3 +105,8 @@ def test_job_parameters() -> None:
             wire.read_fields(RenderJob, bad)
     with pytest.raises(LimnerError, match=r"MeshJob\.surface"):
         wire.read_fields(MeshJob, {"avatar": "a", "surface": "voxels"})
+
+
+def test_the_wire_and_the_package_tell_one_version() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == wire.PROGRAM_VERSION
