@@ -18,7 +18,7 @@ from shared.motion import MotionClip
 from shared.progress import Progress, part, silent
 
 from .gltf import write_glb
-from .isosurface import POINTS_AT_ONCE, extract
+from .isosurface import batches, extract
 from .model import Animation, Model
 from .plain_formats import write_obj, write_ply
 from .staging import staged
@@ -145,10 +145,8 @@ def volume_model(
     cap = np.any(np.isclose(vertices, low, atol=1e-6) | np.isclose(vertices, high, atol=1e-6), axis=1)
     skin = np.flatnonzero(~cap) if not cap.all() else np.arange(len(vertices))
     colors = np.empty((len(vertices), 3), np.uint8)
-    for start in range(0, len(skin), POINTS_AT_ONCE):
-        progress(0.8 + 0.2 * start / len(skin), "colouring the surface")
-        chosen = skin[start : start + POINTS_AT_ONCE]
-        colors[chosen] = avatar.surface_color(vertices[chosen], request)
+    for batch in batches(len(skin), "colouring the surface", part(progress, 0.8, 1.0)):
+        colors[skin[batch]] = avatar.surface_color(vertices[skin[batch]], request)
     if cap.any() and not cap.all():
         colors[cap] = colors[skin[cKDTree(vertices[skin]).query(vertices[cap])[1]]]
     return Model("Person", vertices, faces, np.eye(4), colors=colors)
