@@ -36,7 +36,7 @@ def say(text: str) -> None:
 
 
 def window() -> dict[str, Any]:
-    """The first window's 3D viewport, to press buttons in."""
+    """The first window's 3D viewport."""
     first = bpy.context.window_manager.windows[0]
     area = next(area for area in first.screen.areas if area.type == "VIEW_3D")
     region = next(region for region in area.regions if region.type == "WINDOW")
@@ -72,6 +72,21 @@ def until_ended(name: str) -> Iterator[None]:
     yield from pause(name)
 
 
+def show_sequencer() -> None:
+    """Strips under the viewport, their picture in place of the properties."""
+    place = window()
+    before = set(place["screen"].areas)
+    with bpy.context.temp_override(**place):
+        bpy.ops.screen.area_split(direction="HORIZONTAL", factor=0.25)
+    lower = min((place["area"], *(set(place["screen"].areas) - before)), key=lambda area: area.y)
+    lower.ui_type = "SEQUENCE_EDITOR"
+    properties = next(area for area in place["screen"].areas if area.type == "PROPERTIES")
+    properties.ui_type = "SEQUENCE_EDITOR"
+    properties.spaces[0].view_type = "PREVIEW"
+    upper = next(area for area in place["screen"].areas if area.type == "VIEW_3D")
+    upper.spaces[0].show_region_ui = True
+
+
 def walk() -> Iterator[None]:
     """The whole way, one step at each ``yield``."""
     yield
@@ -85,6 +100,9 @@ def walk() -> Iterator[None]:
     sidebar.active_panel_category = "Limner"
     yield
     yield from pause("01_panel")
+    for refused in FOLDER.glob("no_face*"):
+        press(bpy.ops.limner.create_avatar, picture=str(refused))
+        yield from until_ended("02_refused")
     with bpy.context.temp_override(**window()):
         bpy.ops.limner.add_pictures(filepath=str(next(FOLDER.glob("portrait.*"))))
     press(bpy.ops.limner.create_avatar)
@@ -97,15 +115,11 @@ def walk() -> Iterator[None]:
     scene.limner.speech = str(FOLDER / "speech.wav")
     press(bpy.ops.limner.animate)
     yield from until_ended("04_animate")
-    timeline = next((area for area in window()["screen"].areas if area.type == "DOPESHEET_EDITOR"), None)
-    if timeline is not None:
-        timeline.ui_type = "SEQUENCE_EDITOR"
+    show_sequencer()
     scene.frame_end = min(scene.frame_end, scene.frame_start + FRAMES - 1)
     yield
     press(bpy.ops.limner.render)
     yield from until_ended("05_render")
-    if timeline is not None:
-        timeline.spaces[0].view_type = "SEQUENCER_PREVIEW"
     scene.frame_set(scene.frame_start + min(12, FRAMES // 2))
     yield
     yield
