@@ -190,7 +190,8 @@ def _clip(path: str | None, fps: float, parts: Parts) -> MotionClip | None:
         frames = len(parts["coefficients"])
         still = np.zeros((frames, 3), np.float32)
         clip = MotionClip(fps, parts["coefficients"], parts.get("rotation", still), parts.get("location", still))
-        if not frames or not fps > 0 or not all(np.isfinite(rows).all() for rows in (clip.coefficients, clip.rotation)):
+        rows = (clip.coefficients, clip.rotation, clip.location)
+        if not frames or not fps > 0 or not all(np.isfinite(values).all() for values in rows):
             raise ValueError("no frames, no rate or values that are not finite")
         return clip
     except (ValueError, TypeError) as error:
