@@ -223,6 +223,8 @@ def import_mesh(job: Job) -> None:
     path, head = Path(job.result["output"]), avatars.find(job.context["avatar"])
     imported = meshes.import_mesh(path)
     for thing in imported:
+        if thing.type == "MESH":
+            thing.name = path.stem
         if thing.parent is None and head is not None and head.limner.root is not None:
             thing.parent = head.limner.root  # meshes are in the avatar's own world
     job.context["objects"] = json.dumps([thing.name for thing in imported])

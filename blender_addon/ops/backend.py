@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import bpy
 
 from .. import __package__ as package
+from .. import compat
 from ..bridge import pump
 from ..core.installation import backend_command
 from ..shared.errors import LimnerError
@@ -61,22 +63,44 @@ class LIMNER_OT_open_log(bpy.types.Operator):
 
 
 class LIMNER_OT_doctor(bpy.types.Operator):
-    """Find out what works here and what does not, with remedies. Takes some seconds."""
+    """Find out what works here and what does not, with remedies. Takes some seconds, without blocking."""
 
     bl_idname = "limner.doctor"
     bl_label = "Run Doctor"
     bl_options = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Run ``limner doctor`` and keep its answer in the preferences."""
+        """Start ``limner doctor``; a timer puts its answer into the preferences."""
         preferences = context.preferences.addons[package].preferences
+        answer = compat.user_folder(package, "backend") / "doctor.json"
         try:
             command = [*backend_command(preferences.command), "doctor", "--json"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-            json.loads(done.stdout)
-            preferences.doctor = done.stdout
-        except (LimnerError, OSError, ValueError, subprocess.TimeoutExpired) as error:
-            preferences.doctor = ""
-            self.report({"ERROR"}, str(error))
+            with open(answer, "wb") as file:
+                doctor = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.DEVNULL)
+        except (LimnerError, OSError) as error:
+            preferences.doctor = complaint(str(error))
             return {"CANCELLED"}
+        preferences.doctor = ""
+        bpy.app.timers.register(lambda: await_doctor(doctor, answer), first_interval=0.5)
         return {"FINISHED"}
+
+
+def await_doctor(doctor: subprocess.Popen[bytes], answer: Path) -> float | None:
+    """Keep the doctor's answer in the preferences once it has ended; the seconds until it is worth another look."""
+    if doctor.poll() is None:
+        return 0.5
+    addon = bpy.context.preferences.addons.get(package)
+    if addon is not None:
+        text = answer.read_text(encoding="utf-8", errors="replace")
+        try:
+            json.loads(text)
+            addon.preferences.doctor = text
+        except ValueError:
+            addon.preferences.doctor = complaint(f"The doctor ended with {doctor.returncode} and no answer.")
+        pump.redraw()
+    return None
+
+
+def complaint(text: str) -> str:
+    """A finding as the doctor would report it."""
+    return json.dumps([{"name": "doctor", "status": "fail", "detail": text, "remedy": ""}])

@@ -5,7 +5,7 @@ r"""Press every button of the panel in a real Blender window, and take pictures 
         --every 4 --shots /tmp/walk/shots --install dist/limner-0.1.0-blender-5.1-and-later.zip \\
         --python tests/gui/walkthrough.py
 
-``LIMNER_WALK`` is a folder with ``portrait.*`` and ``speech.wav``; ``log.txt`` goes there, too, with the number of the
+``LIMNER_WALK`` is a folder with ``portrait.*`` and ``speech.*``; ``log.txt`` goes there, too, with the number of the
 screenshot that shows each state. The buttons are pressed as the panel presses them (``INVOKE_DEFAULT``), Blender's own
 timer does the rest. The tool takes the pictures: Blender's own screenshots are black where the window is off screen.
 """
@@ -109,10 +109,11 @@ def walk() -> Iterator[None]:
     yield from until_ended("02_create")
     place = window()
     place["area"].spaces[0].region_3d.view_perspective = "CAMERA"
-    place["area"].spaces[0].shading.color_type = "TEXTURE"
+    shading = place["area"].spaces[0].shading
+    shading.color_type, shading.light = "TEXTURE", "FLAT"  # the texture carries the photograph's light
     yield
     yield from pause("03_camera")
-    scene.limner.speech = str(FOLDER / "speech.wav")
+    scene.limner.speech = str(next(FOLDER.glob("speech.*")))
     press(bpy.ops.limner.animate)
     yield from until_ended("04_animate")
     show_sequencer()
@@ -134,6 +135,14 @@ def walk() -> Iterator[None]:
     say(f"after undo: {len(bpy.data.objects)} objects")
     yield
     yield from pause("08_undone")
+    bpy.ops.screen.userpref_show()
+    preferences = bpy.context.preferences
+    preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "Limner"
+    yield
+    bpy.ops.preferences.addon_expand(module="bl_ext.user_default.limner")
+    bpy.ops.limner.doctor()
+    yield from pause("09_preferences")
     say("finished")
 
 
