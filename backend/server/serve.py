@@ -76,7 +76,7 @@ def serve(
         sockets["workers"] = _router(context, "127.0.0.1", "workers", server_secret)
         settings = WorkerSettings(
             _endpoint(sockets["workers"]), server_public.decode(), worker_public.decode(),
-            worker_secret.decode(), device, operations, str(folder / "jobs"),
+            worker_secret.decode(), device, operations, str(folder / "jobs"), os.getpid(),
         )  # fmt: skip
         workers += (job_worker := WorkerProcess("jobs", settings)), (view_worker := WorkerProcess("view", settings))
         connection = Connection(

@@ -7,7 +7,6 @@ import errno
 import importlib
 import json
 import logging
-import os
 import signal
 import sys
 import time
@@ -39,7 +38,6 @@ class Worker:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._parent = os.getppid()
         self._listened = 0.0
         self._ending = False
         self._job = ""
@@ -62,7 +60,7 @@ class Worker:
             return 1
         self._avatars = AvatarCache(lambda path: self._operations.load_avatar(path, self._device))
         self._send(wire.WorkerReady(described, tuple(self._operations.OPERATIONS)))
-        while not self._ending and not self._orphaned():
+        while not self._ending and process_alive(self._settings.parent):
             if self._socket.poll(500):
                 message, parts = wire.decode(self._socket.recv_multipart(copy=False))
                 if isinstance(message, wire.Submit):
@@ -105,17 +103,13 @@ class Worker:
         if now - self._listened < LISTEN_SECONDS:
             return
         self._listened = now
-        self._ending = self._orphaned()
+        self._ending = not process_alive(self._settings.parent)
         while self._socket.poll(0):
             message, _ = wire.decode(self._socket.recv_multipart(copy=False))
             if isinstance(message, wire.CancelJob) and message.job == self._job:
                 raise Cancelled
         if self._ending:
             raise Cancelled
-
-    def _orphaned(self) -> bool:
-        """Whether the server is gone; Windows does not tell by the parent's id."""
-        return os.getppid() != self._parent or (sys.platform == "win32" and not process_alive(self._parent))
 
     def _send(self, message: wire.Message, parts: Mapping[str, np.ndarray] | None = None) -> None:
         self._socket.send_multipart(wire.encode(message, parts))

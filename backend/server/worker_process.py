@@ -36,6 +36,7 @@ class WorkerSettings:
         device: ``auto``, ``cpu`` or ``cuda``.
         operations: the module with the job kinds it can run.
         folder: where jobs without a named output write.
+        parent: the server's process; a worker ends when it is gone, also if that happens before the worker is up.
         name: the worker's routing id.
     """
 
@@ -46,6 +47,7 @@ class WorkerSettings:
     device: str
     operations: str
     folder: str
+    parent: int
     name: str = ""
 
 

@@ -77,6 +77,16 @@ def test_killed_backend_is_noticed_and_its_worker_ends(start: Start, connect: Co
     assert gone_within(worker, 2)
 
 
+def test_no_worker_outlives_a_server_killed_while_it_starts(start: Start) -> None:
+    for pause in (0.0, 0.03, 0.1):
+        backend = start()
+        time.sleep(pause)
+        children = Path(f"/proc/{backend.process.pid}/task/{backend.process.pid}/children").read_text().split()
+        backend.process.kill()
+        backend.process.wait()
+        assert all(gone_within(int(child), 5) for child in children)
+
+
 def test_frozen_backend_is_lost_and_comes_back(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
