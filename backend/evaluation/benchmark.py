@@ -80,6 +80,7 @@ def run_benchmark(
     """
     if speech is None and DEMO_SPEECH.is_file():
         speech = DEMO_SPEECH
+    where = machine()
     with tempfile.TemporaryDirectory(prefix="limner-benchmark-") as folder:
         pictures = [str(Path(path).resolve()) for path in references] or [str(_astronaut(Path(folder)))]
         avatar = str(Path(folder) / "avatar.limner")
@@ -106,7 +107,6 @@ def run_benchmark(
             answers.append(_measure(name, arguments, index / len(plan), progress))
         progress(1.0, "done")
     results = _results(answers, makings)
-    where = machine()
     report = {
         "machine": where,
         "results": [{**asdict(result), "within_budget": result.within} for result in results],
@@ -199,7 +199,7 @@ def table(where: dict[str, Any], results: Sequence[Result]) -> str:
     """The results as Markdown."""
     lines = [
         f"{where['processor']}, {where['cores']} cores, {where['memory_gib']} GiB, "
-        f"GPU {where['gpu'] or 'none'} ({where['name']})",
+        f"GPU {where['gpu'] or 'none'}, load before {where['load']} ({where['name']})",
         f"{where['system']}, Python {where['python']}, torch {where['torch']} with {where['torch_threads']} "
         f"threads, commit {where['commit']}, {where['when']}",
         "",

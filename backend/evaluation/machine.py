@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers hang on: processor, cores, memory, GPU, versions."""
+    """What the numbers hang on: processor, cores, memory, GPU, versions, and how busy the machine is just now."""
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -22,6 +22,7 @@ def machine() -> dict[str, Any]:
         "name": platform.node(),
         "processor": _processor(),
         "cores": cores,
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "memory_gib": None if memory is None else round(memory, 1),
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
         "system": platform.platform(),
