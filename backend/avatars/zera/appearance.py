@@ -12,7 +12,7 @@ from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, SkinAppearance
 from backend.capture.fit import HeadFit
 from backend.capture.masks import Masks
 from backend.capture.rasteriser import Hits
-from backend.head.model import EYE, EYE_CAVITY, MOUTH_CAVITY, SKIN, TEETH, TONGUE, HeadModel, head_model
+from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, HeadModel, head_model
 
 PROFILE_BINS = 32
 SURFACE_TOLERANCE = 0.004  # metres: a vertex this far behind the visible surface still belongs to it
@@ -50,12 +50,13 @@ def skin_appearance(
     skin = model.region == SKIN
     confidence *= np.where(skin, 1 - _smoothstep(0.2, 0.7, masks.clothes[y, x]), 1.0)
 
-    soft = gaussian_filter(canvas.skin.astype(np.float32), (1.2, 1.2, 0)) / 255
-    hair = gaussian_filter(canvas.hair[..., :3].astype(np.float32), (1.2, 1.2, 0)) / 255
+    blur = 0.003 * canvas.camera.intrinsics[0, 0] / canvas.camera.world_to_camera[2, 3]  # 3 mm in pixels
+    soft = gaussian_filter(canvas.skin.astype(np.float32), (blur, blur, 0)) / 255
+    hair = gaussian_filter(canvas.hair[..., :3].astype(np.float32), (blur, blur, 0)) / 255
     hairy = (masks.hair[y, x] > 0.5)[:, None]
     colour = np.where(hairy, hair[y, x], soft[y, x])
     fallback = _continued(model, colour, np.where(skin, confidence, 0.0))
-    mouth = canvas.seen[y, x, 1] / 255 > 0.6
+    mouth = canvas.cut[y, x, 2] / 255 > 0.6
     brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
     fallback[model.region == EYE_CAVITY] = brightness * 0.5
     fallback[model.region == MOUTH_CAVITY] = np.array([0.2, 0.06, 0.06]) * brightness.mean() / 0.6
@@ -64,12 +65,13 @@ def skin_appearance(
     seen_teeth = teeth & mouth & visible & (colour.mean(axis=1) > 0.4)
     enamel = np.array([0.86, 0.82, 0.76]) * (0.35 + 0.75 * brightness.mean())
     if seen_teeth.sum() > 12:
-        enamel = np.percentile(colour[seen_teeth], 70, axis=0)
-    fallback[teeth] = np.clip(enamel, 0, 1)
+        enamel = np.percentile(colour[seen_teeth], 80, axis=0)
+    fallback[teeth] = np.clip(enamel, 0, 1) * model.shade[teeth, None]
+    fallback[model.region == GUM] = np.array([0.62, 0.32, 0.31]) * brightness.mean() / 0.6
     iris, angle = _irises(model, fit, hits, landmarks, canvas)
     profile = _eye_profile(model, eye_directions(model, fit.neutral), iris, angle, hits, canvas)
     return SkinAppearance(
-        confidence.astype(np.float32), fallback.astype(np.float32), iris.astype(np.float32), angle, profile
+        cosine.astype(np.float32), fallback.astype(np.float32), colour.astype(np.float32), iris.astype(np.float32), angle, profile
     )
 
 
@@ -89,10 +91,8 @@ def _smoothstep(low: float, high: float, value: NDArray[np.floating]) -> NDArray
 
 
 def _continued(model: HeadModel, colour: NDArray[np.floating], confidence: NDArray[np.floating]) -> NDArray[np.float64]:
-    """[V, 3] colours carried over the mesh from where they are seen, half from the other side of the face if it is."""
-    other = confidence[model.mirror]
-    known = np.where((confidence >= other)[:, None], colour, colour[model.mirror])
-    weight = np.maximum(confidence, 0.5 * other)
+    """[V, 3] colours carried over the mesh from where they are seen."""
+    known, weight = colour, confidence
     count = len(model.mean)
     edges = np.concatenate([model.faces[:, [0, 1]], model.faces[:, [1, 2]], model.faces[:, [2, 0]]])
     graph = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count)).tocsr()
@@ -153,7 +153,7 @@ def _eye_profile(
     distance, colours = [], []
     for ball, iris in zip(_balls(model), irises, strict=True):
         on_ball = (hits.triangle >= 0) & np.isin(model.faces[hits.triangle], ball).all(axis=-1)
-        on_ball &= canvas.seen[..., 0] > 235
+        on_ball &= canvas.cut[..., 1] > 235
         direction = np.einsum("nkc,nk->nc", directions[model.faces[hits.triangle[on_ball]]], hits.barycentric[on_ball])
         direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-9
         distance.append(np.arccos(np.clip(direction @ iris, -1, 1)) / angle)

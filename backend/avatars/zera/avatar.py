@@ -21,9 +21,9 @@ from shared.camera import Camera
 
 PREVIEW_SIZE = 256
 _PERSON_ARRAYS = ("neutral", "coefficients", "head_to_world")
-_SKIN_ARRAYS = ("confidence", "fallback", "iris", "eye_profile")
+_SKIN_ARRAYS = ("cosine", "fallback", "smooth", "iris", "eye_profile")
 _SHELL_ARRAYS = ("vertices", "faces", "head_share", "bound_to", "bound_weight")
-_CANVAS_PICTURES = ("skin", "hair", "body", "plate", "person", "seen")
+_CANVAS_PICTURES = ("skin", "hair", "body", "plate", "cut")
 
 
 class ZeraAvatar:
@@ -55,7 +55,7 @@ class ZeraAvatar:
     def person_mask(self) -> NDArray[np.float32]:
         """[H, W] the person's matte in the photograph, 0..1."""
         margin = self.person.canvas.margin
-        return self.person.canvas.person[margin:-margin, margin:-margin].astype(np.float32) / 255
+        return self.person.canvas.cut[margin:-margin, margin:-margin, 0].astype(np.float32) / 255
 
     def render(self, request: FrameRequest) -> Frame:
         """Render one frame."""
@@ -98,6 +98,7 @@ class ZeraAvatar:
         """Write the ``.limner`` file."""
         person = self.person
         tensors = {f"person.{name}": np.asarray(getattr(person, name)) for name in _PERSON_ARRAYS}
+        tensors["canvas.depth"] = person.canvas.depth
         tensors |= {f"skin.{name}": getattr(person.skin, name) for name in _SKIN_ARRAYS}
         for layer in ("hair", "body"):
             tensors |= {f"{layer}.{name}": getattr(getattr(person, layer), name) for name in _SHELL_ARRAYS}
@@ -126,6 +127,7 @@ class ZeraAvatar:
         canvas = Canvas(
             camera=Camera.from_json(description["camera"]),
             margin=int(description["margin"]),
+            depth=tensors["canvas.depth"],
             **{name: pictures[f"canvas/{name}"] for name in _CANVAS_PICTURES},
         )
         shells = {

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
+from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, gaussian_filter, maximum_filter
 
 from backend.avatars.zera.appearance import skin_appearance
-from backend.avatars.zera.data import Canvas, Person
+from backend.avatars.zera.data import NO_SURFACE, Canvas, Person
 from backend.avatars.zera.relief import Shell, bind, inflate, shell
 from backend.capture.detection import FaceLandmarks, detect_face
 from backend.capture.fit import HeadFit, fit_heads
@@ -18,12 +18,14 @@ from backend.capture.image import Picture
 from backend.capture.masks import Masks, segment
 from backend.capture.masks_fill import background_plate, decontaminate, fill_layer
 from backend.capture.rasteriser import Hits, rasteriser
-from backend.head.model import EYE, MOUTH_CAVITY, TEETH, TONGUE, head_model
+from backend.head.model import EYE, GUM, MOUTH_CAVITY, TEETH, TONGUE, head_model
 from shared.camera import Camera
 from shared.progress import Progress, part, silent
 
 MARGIN = 0.35  # of the face's side
 CELLS_PER_FACE = 52  # grid cells of a shell along the face's side
+RIM_BEHIND_EARS = 0.012  # metres: where the front and the back of hair meet
+CHEST = 0.08  # metres: how far clothes stand before the shoulders' depth where nothing else tells
 NECK_SHARE = 0.97  # less of the head's motion than this is neck or torso
 CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
 
@@ -75,20 +77,23 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     margin = int(MARGIN * face.side) // 2 * 2
     clean = decontaminate(rgb, masks.person)
     scene = _scene(masks, fit, margin)
-    progress(0.2, "inflating hair")
-    hair, hair_alpha = _hair_shell(scene)
-    progress(0.4, "inflating clothes")
-    body, body_alpha = _body_shell(scene)
+    progress(0.2, "inflating clothes")
+    body, body_alpha, body_front = _body_shell(scene)
+    progress(0.4, "inflating hair")
+    hair, hair_alpha = _hair_shell(scene, body_front)
     progress(0.6, "filling what is hidden")
+    # the farthest around: a bilinear look-up at an outline must not hide what is seen there
+    depth = maximum_filter(np.where(np.isfinite(scene.hits.depth), scene.hits.depth, 0), 3) - scene.depth
+    bodily = masks.clothes + masks.neck
     canvas = Canvas(
         camera=scene.camera,
         margin=margin,
-        skin=_padded(fill_layer(clean, masks.face + masks.neck), margin),
-        hair=_with_alpha(_padded(fill_layer(clean, _unpadded(hair_alpha, margin)), margin), hair_alpha),
-        body=_with_alpha(_padded(fill_layer(clean, masks.clothes + masks.neck), margin), body_alpha),
-        plate=_padded(background_plate(rgb, masks.person), margin),
-        person=_bytes(scene.masks.person),
-        seen=_seen(scene),
+        skin=_layer(clean, masks.face + masks.neck + _on_scalp(scene)[margin:-margin, margin:-margin], margin),
+        hair=_with_alpha(_layer(clean, _unpadded(hair_alpha, margin), margin), hair_alpha),
+        body=_with_alpha(_in_shadow(_layer(clean, bodily, margin), bodily, margin, scene.metre), body_alpha),
+        plate=_padded(_plate(rgb, masks.person), margin),
+        cut=_cut(scene),
+        depth=np.where(depth > -scene.depth, depth, NO_SURFACE).astype(np.float16),
     )
     progress(0.85, "colouring the head")
     skin = skin_appearance(scene.source, scene.world, scene.hits, canvas, fit, face.points[:, :2] + margin, scene.masks)
@@ -161,48 +166,63 @@ def _sheet_depths(scene: _Scene, faces: NDArray[np.int32], pixels: NDArray[np.fl
     return depths[0], depths[1]
 
 
-def _hair_shell(scene: _Scene) -> tuple[Shell, NDArray[np.uint8]]:
+def _hair_shell(scene: _Scene, body_front: NDArray[np.float64]) -> tuple[Shell, NDArray[np.uint8]]:
     model, masks = head_model(), scene.masks
     step, pixels = _grid(scene)
+    cell = step / scene.metre
     share = model.head_share[model.faces].min(axis=1)
     front, back = _sheet_depths(scene, model.faces[share > NECK_SHARE], pixels)
-    rim_depth = scene.depth + 0.012
+    rim = np.full(front.shape, scene.depth + RIM_BEHIND_EARS)
     # what the head model does not cover of the skin (ears, a jaw fitted too small) goes with the hair
-    covered = gaussian_filter(np.isfinite(scene.hits.depth).astype(np.float32), 1.0)
-    uncovered = masks.face * np.clip(1.5 - covered * 2, 0, 1)
+    uncovered = _uncovered(scene)
     alpha = np.clip(masks.hair + uncovered, 0, 1)
-    matte = _at(pixels, alpha, step)
+    matte, hair = _at(pixels, alpha, step), _at(pixels, masks.hair, step)
+    person, face = _at(pixels, masks.person, step), _at(pixels, masks.face, step)
     domain = binary_dilation(matte > 0.04)
-    person = _at(pixels, masks.person, step)
     outline = domain & binary_dilation(person < 0.35)
-    on_mesh = np.isfinite(front) & (front < rim_depth)
+    on_mesh = np.isfinite(front) & (front < rim)
     # hair lies on the head as thick as it stands out at its outline, thinning towards the face
-    face = _at(pixels, masks.face, step) > 0.5
-    to_face = distance_transform_edt(~face) * step / scene.metre if face.any() else np.full(face.shape, 0.05)
-    stands_out = distance_transform_edt(~np.isfinite(front)) * step / scene.metre
-    rims = outline & (pixels[..., 1] < scene.camera.intrinsics[1, 2] + 1e9) & (matte > 0.04) & (stands_out > 0)
+    to_face = distance_transform_edt(face < 0.5) * cell
+    stands_out = distance_transform_edt(~np.isfinite(front)) * cell
+    rims = outline & (hair > 0.2) & (stands_out > 0)
     thickness = float(np.clip(np.median(stands_out[rims]) if rims.any() else 0.005, 0.004, 0.03))
-    lift_ = np.minimum(thickness, 0.0025 + 0.3 * to_face)
-    known = np.where(on_mesh, rim_depth - np.nan_to_num(front) + lift_, 0.0)
-    trust = np.where(on_mesh, 0.6, 0.0)
-    cell = step / scene.metre
-    height = inflate(domain, outline & ~on_mesh, np.full(domain.shape, rim_depth), known, trust, cell, bulge=0.5)
-    height = np.where(on_mesh, np.maximum(height, known - lift_ + 0.0015), height)
-    on_back = np.isfinite(back) & (back > rim_depth)
-    behind = np.where(on_back, np.nan_to_num(back) - rim_depth + 0.6 * thickness, 0.0)
-    height_back = inflate(
-        domain, outline & ~on_back, np.full(domain.shape, rim_depth), behind, np.where(on_back, 0.6, 0.0), cell, 0.5
-    )
+    lift_ = np.minimum(thickness, 0.0006 + 0.25 * np.maximum(to_face - 0.004, 0))
+    # where the head's surface turns away its depth says little about the grid's cell
+    surface = np.where(on_mesh, rim - np.nan_to_num(front), 0.0)
+    slope = np.hypot(*np.gradient(surface)) / cell
+    known = np.where(on_mesh, surface + lift_, 0.0)
+    trust = np.where(on_mesh, 0.8 / (1 + (slope / 1.2) ** 4), 0.0)
+    in_front = np.isfinite(body_front) & (hair > 0.25) & ~on_mesh
+    known = np.where(in_front, rim - np.nan_to_num(body_front) + 0.008, known)
+    trust = np.where(in_front, 0.5, trust)
+    height = inflate(domain, outline & ~on_mesh & ~in_front, rim, known, trust, cell, bulge=0.5)
+    solid = on_mesh & (hair > 0.3) & (slope < 3)
+    height = np.where(solid, np.maximum(height, surface + 0.0006), height)
+    height = np.where(in_front, np.maximum(height, known - 0.004), height)
+    on_back = np.isfinite(back) & (back > rim)
+    behind = np.where(on_back, np.nan_to_num(back) - rim + 0.6 * thickness, 0.0)
+    height_back = inflate(domain, outline & ~on_back, rim, behind, np.where(on_back, 0.6, 0.0), cell, bulge=0.5)
     to_head = np.linalg.inv(scene.fit.head_to_world)
-    vertices, faces = shell(domain, rim_depth - height, rim_depth + height_back, pixels, scene.camera, to_head)
+    vertices, faces = shell(domain, rim - height, rim + height_back, pixels, scene.camera, to_head)
     nearest, weight = bind(vertices, scene.source, 0.012)
     fall = np.clip((vertices[:, 2] - SHOULDER) / (CHIN - SHOULDER), 0, 1)
     return Shell(vertices, faces, (fall * fall * (3 - 2 * fall)).astype(np.float32), nearest, weight), _bytes(alpha)
 
 
-def _body_shell(scene: _Scene) -> tuple[Shell, NDArray[np.uint8]]:
+def _uncovered(scene: _Scene) -> NDArray[np.float32]:
+    """[H, W] skin that the head model does not cover and that is wide enough to be a thing of its own: ears mostly."""
+    covered = gaussian_filter(np.isfinite(scene.hits.depth).astype(np.float32), 1.0)
+    uncovered = scene.masks.face * np.clip(1.5 - covered * 2, 0, 1)
+    width = max(3, round(0.007 * scene.metre))
+    wide = binary_opening(uncovered > 0.3, iterations=width)
+    return np.asarray(uncovered * gaussian_filter(binary_dilation(wide, iterations=3).astype(np.float32), 1.0), np.float32)
+
+
+def _body_shell(scene: _Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.float64]]:
+    """The shell, its opacity on the canvas, and its front's depth at the grid's nodes (NaN where it is not)."""
     model, masks = head_model(), scene.masks
     step, pixels = _grid(scene)
+    cell = step / scene.metre
     share = model.head_share[model.faces].max(axis=1)
     front, back = _sheet_depths(scene, model.faces[share < NECK_SHARE], pixels)
     clothes, neck = _at(pixels, masks.clothes, step), _at(pixels, masks.neck, step)
@@ -210,38 +230,73 @@ def _body_shell(scene: _Scene) -> tuple[Shell, NDArray[np.uint8]]:
     under = np.isfinite(front) & (person > 0.5)  # the neck goes on behind the chin, the chest under long hair
     domain = binary_dilation((clothes + neck > 0.04) | under)
     outline = domain & binary_dilation(person < 0.35)
-    shoulders = float(np.nanmedian(np.where(share < 0.02, scene.world[model.faces].mean(axis=1)[:, 1], np.nan)))
-    rim_depth = scene.depth + shoulders
+    shoulders = float(np.median(scene.world[model.head_share < 0.02][:, 1]))
+    rim = np.full(front.shape, scene.depth + shoulders)
     # clothes lie on the model's skin, bare skin just behind it, so that the neck that bends is the one seen
-    lift_ = np.where(clothes > neck, 0.012, -0.006)
-    lift_ = gaussian_filter(lift_, 1.0)
-    known = np.where(np.isfinite(front), rim_depth - np.nan_to_num(front) + lift_, 0.0)
-    trust = np.where(np.isfinite(front), 0.25, 0.0)
-    cell = step / scene.metre
-    height = inflate(domain, outline & ~np.isfinite(front), np.full(domain.shape, rim_depth), known, trust, cell, 0.2)
-    behind = np.where(np.isfinite(back), np.nan_to_num(back) - rim_depth + 0.01, 0.0)
-    height_back = inflate(
-        domain, outline, np.full(domain.shape, rim_depth), behind, np.where(np.isfinite(back), 0.25, 0.0), cell, 0.2
-    )
+    lift_ = gaussian_filter(np.where(clothes > neck, 0.012, -0.006), 1.0)
+    known = np.where(np.isfinite(front), rim - np.nan_to_num(front) + lift_, 0.0)
+    known = np.where(np.isfinite(front), known, CHEST)
+    trust = np.where(np.isfinite(front), 0.25, 0.01)
+    height = inflate(domain, outline & ~np.isfinite(front), rim, known, trust, cell, bulge=0.2)
+    behind = np.where(np.isfinite(back), np.nan_to_num(back) - rim + 0.01, 0.0)
+    height_back = inflate(domain, outline, rim, behind, np.where(np.isfinite(back), 0.25, 0.0), cell, bulge=0.2)
     to_head = np.linalg.inv(scene.fit.head_to_world)
-    vertices, faces = shell(domain, rim_depth - height, rim_depth + height_back, pixels, scene.camera, to_head)
+    vertices, faces = shell(domain, rim - height, rim + height_back, pixels, scene.camera, to_head)
     nearest, weight = bind(vertices, scene.source, 0.03)
     share = np.minimum(model.head_share[nearest], 0.9) * weight
     alpha = np.clip(masks.clothes + masks.neck, 0, 1)
     filled = cv2.resize(under.astype(np.float32), None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
     filled = np.pad(filled, ((0, step), (0, step)), mode="edge")[: alpha.shape[0], : alpha.shape[1]]
-    return Shell(vertices, faces, share.astype(np.float32), nearest, weight * 0), _bytes(
-        np.maximum(alpha, np.minimum(filled, masks.person))
+    alpha = np.maximum(alpha, np.minimum(filled, masks.person))
+    still = np.zeros(len(vertices), np.float32)
+    return (
+        Shell(vertices, faces, share.astype(np.float32), nearest, still),
+        _bytes(alpha),
+        np.where(domain, rim - height, np.nan),
     )
 
 
-def _seen(scene: _Scene) -> NDArray[np.uint8]:
-    """[H, W, 2] where the photograph shows eyeballs, and the inside of the mouth."""
+def _cut(scene: _Scene) -> NDArray[np.uint8]:
+    """[H, W, 4] the matte, where the photograph shows eyeballs, where the inside of the mouth, where clothes."""
     model = head_model()
     region = np.where(scene.hits.triangle >= 0, model.region[model.faces[scene.hits.triangle]].max(axis=-1), -1)
     eyes = gaussian_filter((region == EYE).astype(np.float32), 0.7)
-    mouth = gaussian_filter(np.isin(region, (MOUTH_CAVITY, TONGUE, TEETH)).astype(np.float32), 0.7)
-    return np.stack([_bytes(eyes), _bytes(mouth)], axis=-1)
+    mouth = gaussian_filter(np.isin(region, (MOUTH_CAVITY, TONGUE, TEETH, GUM)).astype(np.float32), 0.7)
+    return np.stack([_bytes(mask) for mask in (scene.masks.person, eyes, mouth, scene.masks.clothes)], axis=-1)
+
+
+def _layer(clean: NDArray[np.uint8], share: NDArray[np.float32], margin: int) -> NDArray[np.uint8]:
+    """A layer's colours on the canvas: the photograph wherever the layer has a share in a pixel, continued elsewhere."""
+    own = np.clip(maximum_filter(share, 3) * 12, 0, 1)[..., None]
+    continued = fill_layer(clean, share)
+    return _padded(np.round(own * clean + (1 - own) * continued).astype(np.uint8), margin)
+
+
+def _on_scalp(scene: _Scene) -> NDArray[np.float32]:
+    """[H, W] hair that may lie on the head model as well as in front of it: at the hairline, and all of the scalp's."""
+    to_skin = distance_transform_edt(scene.masks.face < 0.5) / scene.metre
+    model = head_model()
+    scalp = (model.mean[:, 2] > 0.06) | (model.mean[:, 1] > -0.02)
+    on_scalp = (scene.hits.triangle >= 0) & scalp[model.faces].all(axis=1)[scene.hits.triangle]
+    near = np.maximum(np.clip(1.5 - to_skin / 0.006, 0, 1), gaussian_filter(on_scalp.astype(np.float32), 2.0))
+    return np.asarray(scene.masks.hair * near, np.float32)
+
+
+def _in_shadow(
+    picture: NDArray[np.uint8], share: NDArray[np.float32], margin: int, metre: float
+) -> NDArray[np.uint8]:
+    """A layer's colours, darker the further they are continued under what hides it."""
+    away = distance_transform_edt(np.pad(share, margin, mode="edge") < 0.3) / metre
+    light = 0.5 + 0.5 * np.exp(-away / 0.035)
+    return np.round(picture * light[..., None]).astype(np.uint8)
+
+
+def _plate(rgb: NDArray[np.uint8], person: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The scene without the person; the photograph itself up to a few pixels from them."""
+    reach = max(2, round(0.004 * max(person.shape)))
+    hidden = np.clip(gaussian_filter(maximum_filter((person > 0.02).astype(np.float32), 2 * reach + 1), 0.7), 0, 1)
+    filled = background_plate(rgb, person)
+    return np.round(hidden[..., None] * filled + (1 - hidden[..., None]) * rgb).astype(np.uint8)
 
 
 def _padded(picture: NDArray[np.uint8], margin: int) -> NDArray[np.uint8]:

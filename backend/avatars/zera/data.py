@@ -24,8 +24,10 @@ class Canvas:
         hair: [H, W, 4] uint8 colour and front-sheet opacity of hair and whatever the head model does not cover.
         body: [H, W, 4] uint8 clothes, neck, chest.
         plate: [H, W, 3] uint8 the scene without the person.
-        person: [H, W] uint8 matte.
-        seen: [H, W, 2] uint8 where the photograph shows the eyeballs and the inside of the mouth.
+        cut: [H, W, 4] uint8 the person's matte, where the photograph shows the eyeballs, where the inside of the mouth,
+            and where clothes.
+        depth: [H, W] float16 metres, the fitted head's surface relative to the head's origin along the camera's axis,
+            ``NO_SURFACE`` where the head is not.
     """
 
     camera: Camera
@@ -34,8 +36,8 @@ class Canvas:
     hair: NDArray[np.uint8]
     body: NDArray[np.uint8]
     plate: NDArray[np.uint8]
-    person: NDArray[np.uint8]
-    seen: NDArray[np.uint8]
+    cut: NDArray[np.uint8]
+    depth: NDArray[np.float16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,21 +45,24 @@ class SkinAppearance:
     """How the head model's surface is coloured, per vertex.
 
     Args:
-        confidence: [V] how well the photograph shows it, 0..1.
-        fallback: [V, 3] sRGB 0..1 where neither the photograph nor its mirror image shows it.
+        cosine: [V] of the angle between the normal and the direction to the photograph's camera.
+        fallback: [V, 3] sRGB 0..1, smooth, where the photograph does not show it.
+        smooth: [V, 3] sRGB 0..1, the photograph's colours there without their detail.
         iris: [2, 3] unit vectors from each eyeball's centre to its iris's in the neutral head, right eye first.
         iris_angle: radians, the iris's radius seen from the eyeball's centre.
         eye_profile: [32, 3] sRGB 0..1 from the pupil outward, up to ``EYE_PROFILE_REACH`` iris radii.
     """
 
-    confidence: NDArray[np.float32]
+    cosine: NDArray[np.float32]
     fallback: NDArray[np.float32]
+    smooth: NDArray[np.float32]
     iris: NDArray[np.float32]
     iris_angle: float
     eye_profile: NDArray[np.float32]
 
 
 EYE_PROFILE_REACH = 3.2
+NO_SURFACE = 10.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,9 @@ from scipy.spatial import cKDTree
 from shared.camera import Camera
 
 
+MOST_HEIGHT = 0.25  # metres
+
+
 @dataclass(frozen=True)
 class Shell:
     """A closed surface in the head frame of the photograph's head, bound to the head model.
@@ -81,9 +84,10 @@ def inflate(
     weight = trust[domain] + 10.0 * outline[domain]
     target = np.where(outline[domain], 0.0, known[domain] ** 2 * np.sign(known[domain]))
     right = weight * target + 2 * bulge * cell**2
-    solution = spsolve((laplacian + sparse.diags(weight + 1e-9)).tocsc(), right)
+    # a part that touches neither the rim nor anything known lies flat
+    solution = spsolve((laplacian + sparse.diags(weight + 1e-4)).tocsc(), right)
     out = np.zeros(domain.shape)
-    out[domain] = np.sqrt(np.maximum(solution, 0))
+    out[domain] = np.sqrt(np.clip(solution, 0, MOST_HEIGHT**2))
     return out
 
 

@@ -19,7 +19,7 @@ from backend.avatars.zera.data import EYE_PROFILE_REACH, Person
 from backend.avatars.zera.relief import Shell
 from backend.capture.rasteriser import rasteriser
 from backend.compositing.layers import Samples, cover, merge, over, to_bytes
-from backend.head.model import EYE, EYE_CAVITY, MOUTH_CAVITY, TEETH, TONGUE, bend
+from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, TEETH, TONGUE, bend
 from backend.nerf.images import look_up, project, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
 from shared.camera import Camera
@@ -35,8 +35,9 @@ class PersonRenderer:
         self._skin = self._picture(canvas.skin)
         self._hair = self._picture(canvas.hair)
         self._body = self._picture(canvas.body)
-        self._cut = self._picture(np.concatenate([canvas.person[..., None], canvas.seen], axis=-1))
+        self._cut = self._picture(canvas.cut)
         self._plate = self._picture(canvas.plate)
+        self._depth = self._tensor(canvas.depth)[None]
         self._intrinsics = self._tensor(canvas.camera.intrinsics)
         self._world_to_camera = self._tensor(canvas.camera.world_to_camera)
         self._eye_profile = self._tensor(person.skin.eye_profile).T[:, None]
@@ -58,26 +59,28 @@ class PersonRenderer:
 
     @cached_property
     def head_attributes(self) -> Tensor:
-        """[V, 17] constant attributes: source place, mirrored place, their confidences, fallback,
-        direction from the iris, and whether it is eyeball, inside of the mouth, or eye socket.
+        """[V, 20] constant attributes: source place, mirrored place, their cosines of view, fallback,
+        direction from the iris, and whether it is eyeball, inside of the mouth, or eye socket, and the smooth colours of
+        the other side of the face.
         """
         person, model = self.person, self.person.model
         source = person.to_world(person.source_vertices)
         skin = person.skin
         directions = eye_directions(model, person.neutral)
         is_eye = model.region == EYE
-        inside = np.isin(model.region, (MOUTH_CAVITY, TONGUE, TEETH))
+        inside = np.isin(model.region, (MOUTH_CAVITY, TONGUE, TEETH, GUM))
         irises = np.where(model.mean[:, :1] < 0, skin.iris[0], skin.iris[1])
         columns = [
             source,
             source[model.mirror],
-            skin.confidence[:, None],
-            skin.confidence[model.mirror][:, None],
+            skin.cosine[:, None],
+            skin.cosine[model.mirror][:, None],
             skin.fallback,
             directions - irises * is_eye[:, None],
             is_eye[:, None],
             inside[:, None],
             (model.region == EYE_CAVITY)[:, None],
+            skin.smooth[model.mirror],
         ]
         return self._tensor(np.concatenate([np.asarray(column, np.float32) for column in columns], axis=1))
 
@@ -127,7 +130,7 @@ class PersonRenderer:
     def surfaces(self, request: FrameRequest) -> list[tuple[NDArray, NDArray, NDArray, NDArray]]:
         """Posed surfaces in the world: vertices [V, 3], faces [F, 3], colours [V, 3] and opacity [V] of each."""
         head, shells = self.posed(request)
-        colour, opacity = self.skin_colour(self.head_attributes)
+        colour, opacity = self.skin_colour(self.head_attributes, torch.ones(len(head), device=self.device))
         found = [(head, self._head_faces, colour.cpu().numpy(), opacity.cpu().numpy())]
         for shell, picture in ((self.person.hair, self._hair), (self.person.body, self._body)):
             at = project(self._tensor(self._shell_source[id(shell)]), self._intrinsics, self._world_to_camera)
@@ -176,39 +179,62 @@ class PersonRenderer:
 
     def _head_samples(self, vertices: NDArray, camera: Camera) -> Samples:
         pixel, depth, found, cosine = self._hits(vertices, self._head_faces, camera, self.head_attributes)
-        colour, on_person = self.skin_colour(found)
+        colour, on_person = self.skin_colour(found, cosine)
         return Samples(pixel, depth, colour, surface_opacity(cosine) * on_person)
 
-    def skin_colour(self, found: Tensor) -> tuple[Tensor, Tensor]:
+    def skin_colour(self, found: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
         """Colours of places on the head model.
 
         Args:
-            found: [N, 17] interpolated ``head_attributes``.
+            found: [N, 20] interpolated ``head_attributes``.
+            cosine: [N] of the angle of the view that wants the colour.
 
         Returns:
             [N, 3] sRGB 0..1, and [N] how much of it belongs to the person at all: what the photograph shows as
             background is cut away.
         """
-        source, mirror = found[:, :3], found[:, 3:6]
-        confidence, mirror_confidence, fallback = found[:, 6:7], found[:, 7:8], found[:, 8:11]
-        off_iris, eye, inside, socket = found[:, 11:14], found[:, 14:15], found[:, 15:16], found[:, 16:17]
-
-        at = project(source, self._intrinsics, self._world_to_camera)
-        at_mirror = project(mirror, self._intrinsics, self._world_to_camera)
-        shown, shown_mirror = look_up(self._skin, at), look_up(self._skin, at_mirror)
-        cut = look_up(self._cut, at)
+        fallback, off_iris = found[:, 8:11], found[:, 11:14]
+        eye, inside, socket = (found[:, column : column + 1] > 0.5 for column in (14, 15, 16))
+        shown, cut, sees_it, trust = self._photographed(found[:, :3], found[:, 6], cosine)
+        shown_mirror, _, _, by_mirror = self._photographed(found[:, 3:6], found[:, 7], cosine)
         eyes_seen, mouth_seen = cut[:, 1:2], cut[:, 2:3]
         # skin does not take the colours of what shows through lids and lips, nor the other way round
-        on_skin = confidence * (1 - smoothstep(0.3, 0.8, torch.maximum(eyes_seen, mouth_seen)))
-        trust = torch.where(eye > 0.5, smoothstep(0.5, 0.95, eyes_seen), on_skin)
-        trust = torch.where(inside > 0.5, smoothstep(0.5, 0.95, mouth_seen) * smoothstep(0.0, 0.3, confidence), trust)
-        trust = torch.where(socket > 0.5, torch.zeros_like(trust), trust)
-        own = self._eye_colour(off_iris) if bool((eye > 0.5).any()) else fallback
-        stand_in = torch.where(eye > 0.5, own, fallback)
-        by_mirror = mirror_confidence * (eye < 0.5) * (inside < 0.5) * (socket < 0.5)
-        stand_in = by_mirror * shown_mirror + (1 - by_mirror) * stand_in
+        on_skin = trust * (1 - smoothstep(0.5, 0.95, torch.maximum(eyes_seen, mouth_seen)))
+        trust = torch.where(eye, smoothstep(0.3, 0.8, eyes_seen), on_skin)
+        trust = torch.where(inside, smoothstep(0.3, 0.8, mouth_seen) * on_skin.new_tensor(1.0), trust)
+        trust = torch.where(socket, torch.zeros_like(trust), trust)
+        own = self._eye_colour(off_iris) if bool(eye.any()) else fallback
+        stand_in = torch.where(eye, own, fallback)
+        by_mirror = by_mirror * ~(eye | inside | socket)
+        # the other side of the face lends its detail, not its light
+        detail = ((shown_mirror + 0.05) / (found[:, 17:20] + 0.05)).clamp(0.6, 1.5)
+        stand_in = stand_in * (1 + by_mirror * (detail - 1))
         colour = trust * shown + (1 - trust) * stand_in
-        return colour, smoothstep(0.05, 0.6, cut[:, 0])
+        # where this view looks at the outline much less aslant than the photograph did, the outline is not cut
+        return colour, 1 - sees_it[:, 0] * (1 - smoothstep(0.05, 0.6, cut[:, 0]))
+
+    def _photographed(self, places: Tensor, source_cosine: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the photograph shows at places of the head.
+
+        Args:
+            places: [N, 3] world, in the photograph's pose.
+            source_cosine: [N] of the angle at which the photograph sees them.
+            cosine: [N] of the angle at which the frame sees them.
+
+        Returns:
+            [N, 3] colours, [N, 4] the masks of ``Canvas.cut`` there, [N, 1] whether the photograph sees the place: 0
+            where another part of the head hides it or where the photograph would have to be stretched too far, and
+            [N, 1] the same without what is clothes or background there.
+        """
+        at = project(places, self._intrinsics, self._world_to_camera)
+        depth = places @ self._world_to_camera[2, :3]
+        surface = look_up(self._depth, at)[:, 0]
+        hidden = smoothstep(0.002, 0.006, depth - surface)
+        stretch = (source_cosine + 0.06).clamp(min=0) / (cosine + 0.06).clamp(min=0.06)
+        seen = (1 - hidden) * smoothstep(0.15, 0.45, stretch)
+        cut = look_up(self._cut, at)
+        trust = seen * smoothstep(0.2, 0.7, cut[:, 0]) * (1 - smoothstep(0.3, 0.7, cut[:, 3]))
+        return look_up(self._skin, at), cut, seen[:, None], trust[:, None]
 
     def _eye_colour(self, off_iris: Tensor) -> Tensor:
         """[N, 3] colour of eyeballs by angle from the iris; ``off_iris`` [N, 3] is direction minus iris direction."""

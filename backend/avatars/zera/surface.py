@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from backend.avatars.interface import FrameRequest
 from backend.avatars.zera.render import PersonRenderer
 from backend.avatars.zera.solid import Solid
+from backend.capture.masks_fill import fill_layer
 from backend.capture.rasteriser import rasteriser
 from backend.head.model import EYE, SKIN
 from shared.camera import Camera
@@ -61,9 +62,8 @@ def bake_texture(renderer: PersonRenderer) -> NDArray[np.uint8]:
     seen = np.flatnonzero(hits.triangle.ravel() >= 0)
     attributes = renderer.head_attributes[torch.as_tensor(model.faces[hits.triangle.ravel()[seen]].astype(np.int64))]
     weights = torch.as_tensor(hits.barycentric.reshape(-1, 3)[seen])
-    colour, _ = renderer.skin_colour((attributes.cpu() * weights[..., None]).sum(dim=1).to(renderer.device))
-    from backend.capture.masks_fill import fill_layer
-
+    found = (attributes.cpu() * weights[..., None]).sum(dim=1).to(renderer.device)
+    colour, _ = renderer.skin_colour(found, torch.ones(len(found), device=renderer.device))
     texture = np.zeros((TEXTURE_SIZE * TEXTURE_SIZE, 3), np.uint8)
     texture[seen] = (colour.clamp(0, 1) * 255 + 0.5).to(torch.uint8).cpu().numpy()
     texture = texture.reshape(TEXTURE_SIZE, TEXTURE_SIZE, 3)
