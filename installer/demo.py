@@ -1,6 +1,6 @@
 """``install.py demo``: the main job through the add-on, on a free photograph and a speech file of the project's own.
 
-Run by the backend's Python: ``python -m installer.demo --blender PYTHON-WITH-BPY [--output DIR] [--preview]``.
+Run by the backend's Python: ``python -m installer.demo --blender PYTHON-WITH-BPY [--output DIR] [--quick]``.
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--blender", type=Path, required=True, help="a Python that has bpy")
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "demo", help="(default: out/demo)")
-    parser.add_argument("--preview", action="store_true", help="small and fast instead of final frames")
+    parser.add_argument("--quick", action="store_true", help="a few small frames, to see that everything works")
     options = parser.parse_args()
     folder = options.output.absolute()
     start = time.monotonic()
     clear(folder)
     photograph, speech = write_photograph(folder / "astronaut.png"), folder / SPEECH.name
     shutil.copyfile(SPEECH, speech)
-    quality, size = ("preview", "256") if options.preview else ("final", "512")
     say(f"the main job through Blender, into {folder}")
     with tempfile.TemporaryDirectory(prefix="limner-demo-") as temporary:
         archive = build_extension(build_for(bpy_version(options.blender)), Path(temporary), [this_platform()])
@@ -46,9 +45,8 @@ def main() -> int:
             "LIMNER_INSTALLATION": str(told),
         }
         script = Path(__file__).with_name("demo_in_blender.py")
-        done = subprocess.run(
-            [options.blender, script, archive, photograph, speech, folder, quality, size], env=environment
-        )
+        command = [options.blender, script, archive, photograph, speech, folder, *(["--quick"] * options.quick)]
+        done = subprocess.run(command, env=environment)
     missing = [name for name in MADE if not (folder / name).exists()]
     if done.returncode or missing:
         say(f"the demo failed{'; missing: ' + ', '.join(missing) if missing else ''}")

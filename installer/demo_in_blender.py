@@ -1,6 +1,6 @@
 """Run by Blender's Python: the main job through the installed extension, by the operators behind the panel's buttons.
 
-python demo_in_blender.py EXTENSION.zip PHOTOGRAPH SPEECH FOLDER QUALITY SIZE
+python demo_in_blender.py EXTENSION.zip PHOTOGRAPH SPEECH FOLDER [--quick]
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OUTPUT = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def main(archive: str, photograph: str, speech: str, folder: str, quality: str, size: str) -> None:
+def main(archive: str, photograph: str, speech: str, folder: str, quick: str = "") -> None:
     """Make everything in ``folder``; prints how long each stage took."""
 
     def stage(name: str, work: Callable[[], Any]) -> None:
@@ -40,11 +40,15 @@ def main(archive: str, photograph: str, speech: str, folder: str, quality: str, 
     scene = bpy.context.scene
     scene.render.fps = 25
     bpy.ops.wm.save_as_mainfile(filepath=str(destination / "demo.blend"))
-    scene.limner.folder, scene.limner.quality, scene.limner.size = "//", quality, int(size)
+    scene.limner.folder = "//"
+    if quick:
+        scene.limner.quality, scene.limner.size, scene.limner.mesh_resolution = "preview", 128, 48
 
     stage("start the backend", start_backend)
     stage("create the avatar", lambda: press(bpy.ops.limner.create_avatar, picture=photograph))
     stage("animate it with the speech", lambda: press(bpy.ops.limner.animate, speech=speech))
+    if quick:
+        scene.frame_end = scene.frame_start + 7
     frames = scene.frame_end - scene.frame_start + 1
     stage(f"render {frames} frames", lambda: press(bpy.ops.limner.render))
     scene.limner.surface = "head"
