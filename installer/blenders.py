@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,7 @@ def install_into(blender: Blender) -> None:
     """
     platform = this_platform()
     platforms = [platform] if platform in WHEEL_PLATFORMS else list(WHEEL_PLATFORMS)
+    os.environ["LIMNER_BLENDER"] = str(blender.path)  # its extension tool builds the zip
     with tempfile.TemporaryDirectory() as folder:
         archive = build_extension(build_for(blender.version), Path(folder), platforms)
         command = [str(blender.path), "--command", "extension", "install-file", "-r", "user_default", "-e"]
