@@ -16,8 +16,9 @@ RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}
 
 
 class LimnerAvatar(bpy.types.PropertyGroup):
-    """On a head object: the avatar it belongs to. ``id`` is empty on every other object."""
+    """On a head object: its avatar. On an avatar's other objects: which head they belong to. ``id`` only heads have."""
 
+    head: PointerProperty(type=bpy.types.Object, description="The head that this root, control or camera belongs to")
     id: StringProperty(description="Stays the same whatever the object is called")
     path: StringProperty(
         name="Avatar", subtype="FILE_PATH", options=RELATIVE, description="The avatar's .limner file"

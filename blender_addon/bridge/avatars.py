@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ def build(
     properties = thing.limner
     properties.id, properties.path = identity, str(path)
     properties.root, properties.control, properties.camera = root, control, camera
+    for part in (root, control, camera):
+        part.limner.head = thing
     properties.photograph = json.dumps(head["camera"])
     properties.head_to_world = pose.ravel().tolist()
     return thing
@@ -80,16 +83,22 @@ def find(identity: str) -> bpy.types.Object | None:
     return next((thing for thing in bpy.data.objects if identity and thing.limner.id == identity), None)
 
 
+def identify(head: bpy.types.Object) -> str:
+    """What :func:`find` finds this avatar by; a copy made in Blender gets an identity of its own."""
+    if find(head.limner.id) != head:
+        head.limner.id = str(uuid.uuid4())
+    return str(head.limner.id)
+
+
 def chosen(context: bpy.types.Context) -> bpy.types.Object | None:
     """The avatar to work on: the active object's, else the one chosen in the panel."""
     active = context.object
     if active is not None:
-        for thing in context.scene.objects:
-            avatar = thing.limner
-            if avatar.id and active in (thing, avatar.root, avatar.control, avatar.camera):
-                return thing
+        head = active if active.limner.id else active.limner.head
+        if head is not None and head.limner.id and context.scene.objects.get(head.name) == head:
+            return head
     picked = context.scene.limner.avatar
-    return picked if picked is not None and picked.limner.id and context.scene.objects.get(picked.name) else None
+    return picked if picked is not None and context.scene.objects.get(picked.name) == picked else None
 
 
 def require(head: bpy.types.Object) -> Path:

@@ -88,6 +88,7 @@ def apply(job: Job) -> None:
     assert task.apply is not None
     task.apply(job)
     job.applied = True
+    job.result_parts = {}  # it is in the file now
 
 
 # ---- which file a job belongs to ------------------------------------------------------------------------------------
@@ -163,7 +164,6 @@ def build_avatar(job: Job) -> None:
     elif scene.camera is None:
         scene.camera = head.limner.camera
     job.context["avatar"] = job.id
-    job.result_parts = {}  # it is in the file now
 
 
 def key_avatar(job: Job) -> None:
@@ -185,7 +185,7 @@ def key_avatar(job: Job) -> None:
 def place_speech(scene: bpy.types.Scene, head: bpy.types.Object) -> None:
     """Put an avatar's speech on the sequencer, unless it lies there already."""
     avatar = head.limner
-    path, name = Path(bpy.path.abspath(avatar.speech)), f"{head.name} Speech"
+    path, name = Path(bpy.path.abspath(avatar.speech)), f"{head.limner.root.name} Speech"
     there = strips.find_strip(scene, name)
     if there is not None and there.type == "SOUND" and Path(bpy.path.abspath(there.sound.filepath)) == path \
             and compat.strip_start(there) == avatar.speech_frame:

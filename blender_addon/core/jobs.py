@@ -76,6 +76,7 @@ class Job:
         """Come to an end."""
         if self.active:
             self.state, self.error, self.ended, self.eta = state, error, time.monotonic(), None
+            self.parts = {}  # may be many megabytes
             if state == "done":
                 self.fraction = 1.0
 

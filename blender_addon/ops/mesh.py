@@ -39,4 +39,4 @@ class LIMNER_OT_extract_mesh(JobOperator, bpy.types.Operator):
             "fps": clip.fps,
         }
         parts = {"coefficients": clip.coefficients, "rotation": clip.rotation, "location": clip.location}
-        return Job("mesh", parameters, self.task, parts, job_context(scene, avatar=head.limner.id))
+        return Job("mesh", parameters, self.task, parts, job_context(scene, avatar=avatars.identify(head)))

@@ -29,9 +29,7 @@ class LIMNER_OT_render(JobOperator, bpy.types.Operator):
         """Everything the frames need, read off the scene."""
         scene, head = context.scene, avatars.chosen(context)
         path = avatars.require(head)
-        first, last = scene.frame_start, scene.frame_end
-        if scene.use_preview_range:
-            first, last = scene.frame_preview_start, scene.frame_preview_end
+        first, last = frame_range(scene)
         performance = motion.perform(scene, head, first, last)
         clip, views, settings = performance.clip, performance.views, scene.limner
         output = output_folder(scene) / f"{file_name(path.stem)}_frames"
@@ -47,9 +45,16 @@ class LIMNER_OT_render(JobOperator, bpy.types.Operator):
         }
         parts = {"coefficients": clip.coefficients, "rotation": clip.rotation, "location": clip.location}
         return Job("render", parameters, self.task, parts, job_context(
-            scene, avatar=head.limner.id, strip=f"{head.name} Frames", start=first, count=len(clip), shown=0,
+            scene, avatar=avatars.identify(head), strip=f"{head.limner.root.name} Frames", start=first, count=len(clip), shown=0,
             sound=bool(head.limner.speech),
         ))
+
+
+def frame_range(scene: bpy.types.Scene) -> tuple[int, int]:
+    """First and last frame to render: the preview range where one is set, as playback has it."""
+    if scene.use_preview_range:
+        return scene.frame_preview_start, scene.frame_preview_end
+    return scene.frame_start, scene.frame_end
 
 
 def background_text(settings: bpy.types.PropertyGroup) -> str:

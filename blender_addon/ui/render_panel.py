@@ -3,6 +3,7 @@
 import bpy
 
 from ..ops.job import active_job, latest_job
+from ..ops.render import frame_range
 from .main_panel import SidebarPanel
 from .state import draw_job
 
@@ -32,8 +33,10 @@ class LIMNER_PT_render(SidebarPanel, bpy.types.Panel):
             row = layout.row()
             row.scale_y = 1.4
             row.operator("limner.render", icon="RENDER_ANIMATION")
+            first, last = frame_range(scene)
+            layout.label(text=f"Frames {first} to {last}")
         shown = running or latest_job("render")
         if shown is not None:
             draw_job(layout, context, shown)
-            if shown.frames:
+            if shown.active and shown.frames:
                 layout.label(text=f"{shown.context['shown']} of {shown.context['count']} frames on the sequencer")

@@ -58,7 +58,7 @@ def blender(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     version = tuple(int(number) for number in request.param.split("."))
     archive = build_extension(build_for(version), user_folder, ["linux-x64"] if os.name == "posix" else ["windows-x64"])
     here = Blender(python, user_folder, {"LIMNER_INSTALLATION": str(user_folder / "installation.json")})
-    here.run("install.py", archive, timeout=90)
+    assert here.run("install.py", archive, timeout=90)
     yield here
 
 

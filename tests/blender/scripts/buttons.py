@@ -27,7 +27,7 @@ def jobs():
 
 def duration():
     editor = bpy.context.scene.sequence_editor
-    strip = editor.strips.get("slow Head Frames") if editor else None
+    strip = editor.strips.get("slow Frames") if editor else None
     return compat.strip_duration(strip) if strip else 0
 
 
