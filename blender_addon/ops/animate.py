@@ -39,6 +39,6 @@ class LIMNER_OT_animate(JobOperator, bpy.types.Operator):
         if not path.is_file():
             raise LimnerError("FILE_NOT_FOUND", f"{path} does not exist.", "Choose the speech again.")
         parameters = {"source": str(path), "fps": scene.render.fps / scene.render.fps_base, "seed": scene.limner.seed}
-        return Job("animate", parameters, self.task, context=job_context(
-            scene, avatar=avatars.identify(head), start=scene.frame_current, sound=path.suffix.lower() not in MOTION_ONLY
-        ))
+        sound = path.suffix.lower() not in MOTION_ONLY
+        needed = job_context(scene, avatar=avatars.identify(head), start=scene.frame_current, sound=sound)
+        return Job("animate", parameters, self.task, context=needed)

@@ -44,10 +44,16 @@ class LIMNER_OT_render(JobOperator, bpy.types.Operator):
             "resume": True,
         }
         parts = {"coefficients": clip.coefficients, "rotation": clip.rotation, "location": clip.location}
-        return Job("render", parameters, self.task, parts, job_context(
-            scene, avatar=avatars.identify(head), strip=f"{head.limner.root.name} Frames", start=first, count=len(clip), shown=0,
+        needed = job_context(
+            scene,
+            avatar=avatars.identify(head),
+            strip=f"{head.limner.root.name} Frames",
+            start=first,
+            count=len(clip),
+            shown=0,
             sound=bool(head.limner.speech),
-        ))
+        )
+        return Job("render", parameters, self.task, parts, needed)
 
 
 def frame_range(scene: bpy.types.Scene) -> tuple[int, int]:

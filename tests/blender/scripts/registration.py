@@ -14,7 +14,7 @@ def ours():
     handlers = [f for hooks in (bpy.app.handlers.load_post, bpy.app.handlers.save_post) for f in hooks]
     return {
         "classes": classes,
-        "operators": [name for name in dir(bpy.ops.limner)],
+        "operators": list(dir(bpy.ops.limner)),
         "handlers": [handler.__module__ for handler in handlers if PACKAGE in handler.__module__],
         "properties": [hasattr(bpy.types.Scene, "limner"), hasattr(bpy.types.Object, "limner")],
     }
