@@ -206,7 +206,7 @@ def _blenders() -> Result:
         return "ok", ", ".join(fitting), ""
     old = f"only {blenders[0]}" if blenders else "none found"
     wanted = ".".join(map(str, OLDEST))
-    return "warn", old, f"Install Blender {wanted} or later, or name it in LIMNER_BLENDER; then run `python install.py`."
+    return "warn", old, f"Install Blender {wanted} or later, or name it in LIMNER_BLENDER; then `python install.py`."
 
 
 def _installation() -> Result:
