@@ -89,7 +89,7 @@ def press(operator: Any, **options: Any) -> None:
     """Press a button and show the job's progress until it, and what follows from it, has ended."""
     pump = bridge("pump")
     before = set(pump.session().jobs)
-    operator("INVOKE_DEFAULT", **options)
+    operator(wait=False, **options)
     job = next(job for name, job in pump.session().jobs.items() if name not in before)
     while job.active or job.followed_by is not None:
         job = job.followed_by or job

@@ -5,9 +5,10 @@ r"""Press every button of the panel in a real Blender window, and take pictures 
         --every 4 --shots /tmp/walk/shots --install dist/limner-0.1.0-blender-5.1-and-later.zip \\
         --python tests/gui/walkthrough.py
 
-``LIMNER_WALK`` is a folder with ``portrait.*`` and ``speech.*``; ``log.txt`` goes there, too, with the number of the
-screenshot that shows each state. The buttons are pressed as the panel presses them (``INVOKE_DEFAULT``), Blender's own
-timer does the rest. The tool takes the pictures: Blender's own screenshots are black where the window is off screen.
+``LIMNER_WALK`` is a folder with a picture, ``speech.*`` and perhaps ``no_face*`` to be refused; ``log.txt`` goes there,
+too, with the number of the screenshot that shows each state. The buttons are pressed as the panel presses them
+(``INVOKE_DEFAULT``), Blender's own timer does the rest. The tool takes the pictures: Blender's own screenshots are black
+where the window is off screen.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ def show_sequencer() -> None:
 def walk() -> Iterator[None]:
     """The whole way, one step at each ``yield``."""
     yield
+    pictures = [path for kind in ("jpg", "png") for path in FOLDER.glob(f"*.{kind}")]
+    picture = next(path for path in pictures if not path.name.startswith("no_face"))
     scene = bpy.context.scene
     bpy.data.objects.remove(bpy.data.objects["Cube"])
     bpy.ops.wm.save_as_mainfile(filepath=str(FOLDER / "walk.blend"))
@@ -104,7 +107,7 @@ def walk() -> Iterator[None]:
         press(bpy.ops.limner.create_avatar, picture=str(refused))
         yield from until_ended("02_refused")
     with bpy.context.temp_override(**window()):
-        bpy.ops.limner.add_pictures(filepath=str(next(FOLDER.glob("portrait.*"))))
+        bpy.ops.limner.add_pictures(filepath=str(picture))
     press(bpy.ops.limner.create_avatar)
     yield from until_ended("02_create")
     place = window()
