@@ -7,8 +7,8 @@ r"""Press every button of the panel in a real Blender window, and take pictures 
 
 ``LIMNER_WALK`` is a folder with a picture, ``speech.*`` and perhaps ``no_face*`` to be refused; ``log.txt`` goes there,
 too, with the number of the screenshot that shows each state. The buttons are pressed as the panel presses them
-(``INVOKE_DEFAULT``), Blender's own timer does the rest. The tool takes the pictures: Blender's own screenshots are black
-where the window is off screen.
+(``INVOKE_DEFAULT``), Blender's own timer does the rest. The tool takes the pictures: Blender's own screenshots are
+black where the window is off screen.
 """
 
 from __future__ import annotations
