@@ -93,9 +93,12 @@ def detect_face(rgb: NDArray[np.uint8], face_index: int | None = None) -> FaceLa
     return face
 
 
-def detect_faces(rgb: NDArray[np.uint8], thorough: bool = False) -> list[FaceLandmarks]:
+def detect_faces(
+    rgb: NDArray[np.uint8], thorough: bool = False, most_wander: float = MOST_WANDER
+) -> list[FaceLandmarks]:
     """All faces found, largest first. The search goes from the whole picture to ever smaller tiles and stops at the
-    first size with a face, unless ``thorough``.
+    first size with a face, unless ``thorough``. ``most_wander`` is how far the landmarks may contradict themselves,
+    in sides of the face; ``inf`` is for pictures known to show a person.
     """
     found: list[FaceLandmarks] = []
     for level in range(4):
@@ -104,7 +107,7 @@ def detect_faces(rgb: NDArray[np.uint8], thorough: bool = False) -> list[FaceLan
         for candidate in _candidates(rgb, level):
             if any(_inside(candidate, face) for face in found):
                 continue
-            face = _measure(rgb, candidate)
+            face = _measure(rgb, candidate, most_wander)
             if face is not None and not any(_overlap(face.box, other.box) > 0.3 for other in found):
                 found.append(face)
         if found and not thorough:
@@ -212,7 +215,7 @@ def _square_around(points: NDArray[np.float64]) -> _Square:
     return _Square(float(x), float(y), CROP_MARGIN * float((high - low).max()), roll)
 
 
-def _measure(rgb: NDArray[np.uint8], square: _Square) -> FaceLandmarks | None:
+def _measure(rgb: NDArray[np.uint8], square: _Square, most_wander: float) -> FaceLandmarks | None:
     """Landmarks by repeated alignment, then the mean over small shifts, zooms and turns of the crop and over its mirror
     images, which halves the network's noise and takes away its preference for one side. None where the network sees no
     face, or where it contradicts itself: it is sure of an animal's face too, but its points then wander with the crop.
@@ -235,7 +238,7 @@ def _measure(rgb: NDArray[np.uint8], square: _Square) -> FaceLandmarks | None:
     points = every.mean(axis=0)
     size = square.side / CROP_MARGIN
     wander = float(np.linalg.norm((every - points)[..., :2], axis=-1).mean()) / size
-    if min(scores) < PRESENCE or wander > MOST_WANDER:
+    if min(scores) < PRESENCE or wander > most_wander:
         return None
     left, top = points[:, :2].min(axis=0)
     right, bottom = points[:, :2].max(axis=0)

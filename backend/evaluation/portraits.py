@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_fill_holes
+from scipy.spatial.transform import Rotation
 
 from backend.avatars.interface import Avatar, Frame, FrameRequest
+from backend.capture.detection import FaceLandmarks, detect_faces
+from backend.capture.fit import fit_heads
+from backend.capture.image import load_image
 from shared.arkit import ARKIT_INDEX
 from shared.errors import LimnerError
 from shared.progress import Progress, part, silent
@@ -39,6 +43,9 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "brows up": {"browInnerUp": 1, "browOuterUpLeft": 1, "browOuterUpRight": 1},
     "look left": {"eyeLookOutLeft": 1, "eyeLookInRight": 1},
 }
+SHOTS = 3 + len(TURNS) + len(JAW_STEPS) + len(EXPRESSIONS)
+MEASURABLE_SIDE = 160  # pixels of a face below which its landmarks are too rough
+LARGEST_SIZE = 1536
 PERFECT = 99.0  # decibels, for infinity, which JSON does not have
 
 Landmarks = NDArray[np.floating]
@@ -61,110 +68,133 @@ def score_avatar(
         person_mask: [H, W] float32 in 0..1, the person in the photograph.
         name: what to call it.
         sheet: where to write the contact sheet, if anywhere.
-        size: longer side of the renders in pixels.
-        progress: told after every render.
+        size: longer side of the renders in pixels; where that leaves too little of the face to be measured, turns and
+            expressions are rendered larger.
+        progress: told before every render.
     """
-    score = PortraitScore(name)
-    pictures: list[tuple[NDArray[np.uint8], str, bool]] = []
-    done, total = 0, 2 + len(TURNS) + len(JAW_STEPS) + len(EXPRESSIONS)
+    sitting = _Sitting(avatar, PortraitScore(name), size, progress)
+    source = sitting.compare(photograph, person_mask)
+    face = _face(source.rgba)
+    if face is not None and face.side < MEASURABLE_SIDE:
+        sitting.size = min(LARGEST_SIZE, round(size * MEASURABLE_SIDE / face.side))
+        source = sitting.shoot("source, larger")
+        face = _face(source.rgba)
+    sitting.turn(None if face is None else _head_rotation(face, *source.rgba.shape[1::-1]))
+    sitting.open_jaw()
+    sitting.act(None if face is None else face.points)
+    if sheet is not None:
+        height, width = source.rgba.shape[:2]
+        rows, columns = _around(None if face is None else face.points, height, width)
+        close = [(picture[rows, columns], label, good) for picture, label, good in sitting.pictures[3:]]
+        contact_sheet(sitting.pictures[:3] + close, sheet)  # the first three whole, then near enough to judge
+    progress(1.0, name)
+    return sitting.score
 
-    def shoot(label: str, values: Mapping[str, float] | None = None, turn: tuple[float, ...] = (0, 0, 0)) -> Frame:
-        nonlocal done
-        progress(done / total, f"{name}: {label}")
+
+class _Sitting:
+    """One avatar being measured: what was found, and the pictures for its sheet."""
+
+    def __init__(self, avatar: Avatar, score: PortraitScore, size: int, progress: Progress) -> None:
+        self.avatar, self.score, self.size, self.progress = avatar, score, size, progress
+        self.pictures: list[tuple[NDArray[np.uint8], str, bool]] = []
+        self._shots = 0
+
+    def shoot(self, label: str, values: Mapping[str, float] | None = None, turn: Sequence[float] = (0, 0, 0)) -> Frame:
+        """Render one frame: the photograph's expression with some actions changed, the head turned by degrees."""
+        self.progress(min(1.0, self._shots / SHOTS), f"{self.score.name}: {label}")
+        self._shots += 1
         coefficients = None
         if values is not None:
-            coefficients = np.array(avatar.coefficients, np.float32)
+            coefficients = np.array(self.avatar.coefficients, np.float32)
             for action, value in values.items():
                 coefficients[ARKIT_INDEX[action]] = value
         rotation = np.radians(np.asarray(turn, np.float32))
-        done += 1
-        return avatar.render(FrameRequest(coefficients, rotation, size=size, passes=("rgba", "depth")))
+        return self.avatar.render(FrameRequest(coefficients, rotation, size=self.size, passes=("rgba", "depth")))
 
-    source = shoot("source")
-    height, width = source.rgba.shape[:2]
-    truth = _resized(photograph, width, height)
-    mask = _resized(person_mask, width, height)
-    score.person_psnr = min(metrics.psnr(source.rgba[..., :3], truth, mask), PERFECT)
-    score.frame_psnr = min(metrics.psnr(source.rgba[..., :3], truth), PERFECT)
-    score.person_ssim = metrics.ssim(source.rgba[..., :3], truth, mask)
-    pictures.append((truth, "photograph", True))
-    pictures.append(
-        (
-            source.rgba,
-            f"source: person {score.person_psnr:.1f} dB\nframe {score.frame_psnr:.1f} dB",
-            score.person_psnr >= PERSON_PSNR and score.frame_psnr >= FRAME_PSNR,
-        )
-    )
+    def compare(self, photograph: NDArray[np.uint8], person_mask: NDArray[np.float32]) -> Frame:
+        """The source view beside the photograph."""
+        score, source = self.score, self.shoot("source")
+        height, width = source.rgba.shape[:2]
+        truth, mask = _resized(photograph, width, height), _resized(person_mask, width, height)
+        shown = source.rgba[..., :3]
+        score.person_psnr = min(metrics.psnr(shown, truth, mask), PERFECT)
+        score.frame_psnr = min(metrics.psnr(shown, truth), PERFECT)
+        score.person_ssim = metrics.ssim(shown, truth, mask)
+        note = f"source: person {score.person_psnr:.1f} dB\nframe {score.frame_psnr:.1f} dB"
+        difference = np.minimum(8 * np.abs(shown.astype(np.int16) - truth), 255).astype(np.uint8)
+        self.pictures += [
+            (truth, "photograph", True),
+            (shown, note, score.person_psnr >= PERSON_PSNR and score.frame_psnr >= FRAME_PSNR),
+            (difference, "difference, 8 times", True),
+        ]
+        return source
 
-    error = 8 * np.abs(source.rgba[..., :3].astype(np.int16) - truth)
-    pictures.append((np.minimum(error, 255).astype(np.uint8), "difference, 8 times", True))
-
-    rest = _measured(_head_rotation, source)
-    for label, asked in TURNS.items():
-        frame = shoot(label, turn=asked)
-        score.hole_pixels = max(score.hole_pixels, _hole_pixels(frame))
-        rotation = _measured(_head_rotation, frame)
-        turned: float | None = None
-        axis = int(np.argmax(np.abs(asked)))
-        if rest is not None and rotation is not None:
-            turn = metrics.relative_turn(rotation, rest)
-            turned = float(turn[axis])
-            score.turn_errors[label] = abs(turned - asked[axis])
-            score.rotation_errors[label] = metrics.turn_error(turn, np.asarray(asked))
-        else:
+    def turn(self, rest: NDArray[np.float64] | None) -> None:
+        """Turn the head and fit it again; ``rest`` is the head's rotation fitted in the source view."""
+        score = self.score
+        for label, asked in TURNS.items():
+            frame = self.shoot(label, turn=asked)
+            score.hole_pixels = max(score.hole_pixels, _hole_pixels(frame))
+            face = _face(frame.rgba)
             score.turn_errors[label] = score.rotation_errors[label] = None
-        good = turned is not None and abs(turned - asked[axis]) <= TURN_DEGREES
-        note = "no face found" if turned is None else f"measured {turned:.1f}"
-        pictures.append((frame.rgba, f"{label}\n{note}", good))
+            good, note = False, "no face found"
+            if rest is not None and face is not None:
+                measured = metrics.relative_turn(_head_rotation(face, *frame.rgba.shape[1::-1]), rest)
+                axis = int(np.argmax(np.abs(asked)))
+                error = float(abs(measured[axis] - asked[axis]))
+                score.turn_errors[label] = error
+                score.rotation_errors[label] = metrics.turn_error(measured, np.asarray(asked))
+                good, note = error <= TURN_DEGREES, f"measured {measured[axis]:.1f}"
+            self.pictures.append((frame.rgba, f"{label}\n{note}", good))
 
-    for step in JAW_STEPS:
-        frame = shoot(f"jawOpen {step}", {"jawOpen": step})
-        points = _measured(_landmarks, frame)
-        aperture = None if points is None else metrics.lip_aperture(points)
-        wider = aperture is not None and (not score.apertures or aperture > (score.apertures[-1] or 0))
-        score.apertures.append(aperture)
-        pictures.append((frame.rgba, f"jawOpen {step}\naperture {text(aperture, 3)}", wider))
+    def open_jaw(self) -> None:
+        """Open the jaw step by step and measure the lips."""
+        before = -1.0
+        for step in JAW_STEPS:
+            frame = self.shoot(f"jawOpen {step}", {"jawOpen": step})
+            face = _face(frame.rgba)
+            aperture = None if face is None else metrics.lip_aperture(face.points)
+            self.score.apertures.append(aperture)
+            wider = aperture is not None and aperture > before
+            before = before if aperture is None else aperture
+            self.pictures.append((frame.rgba, f"jawOpen {step}\naperture {text(aperture, 3)}", wider))
 
-    face = _measured(_landmarks, source)
-    open_lids = {"eyeBlinkLeft": 0.0, "eyeBlinkRight": 0.0}
-    open_face = _measured(_landmarks, shoot("lids open", open_lids)) if face is not None else None
-    for label, values in EXPRESSIONS.items():
-        frame = shoot(label, values)
-        points = _measured(_landmarks, frame)
-        note, good = _expression(score, label, points, open_face if label == "blink" else face)
-        pictures.append((frame.rgba, f"{label}\n{note}", good))
-    if sheet is not None:
-        rows, columns = _around(face, height, width)
-        close = [(picture[rows, columns], label, good) for picture, label, good in pictures]
-        contact_sheet(pictures[:3] + close, sheet)  # the first three whole, then everything near enough to judge
-    progress(1.0, name)
-    return score
+    def act(self, source: Landmarks | None) -> None:
+        """Blink, smile, pucker, lift the brows and look aside; ``source`` is the face in the source view."""
+        lids_open = _face(self.shoot("lids open", dict.fromkeys(EXPRESSIONS["blink"], 0.0)).rgba)
+        for label, values in EXPRESSIONS.items():
+            frame = self.shoot(label, values)
+            face = _face(frame.rgba)
+            points = None if face is None else face.points
+            if label == "blink":
+                note, good = self._blink(points, None if lids_open is None else lids_open.points)
+            elif points is None or source is None:
+                self.score.travel[label] = None
+                note, good = "no face found", False
+            else:
+                note, good = self._move(label, points, source), True
+            self.pictures.append((frame.rgba, f"{label}\n{note}", good))
 
-
-def _expression(score: PortraitScore, label: str, points: Landmarks | None, rest: Landmarks | None) -> tuple[str, bool]:
-    """Enter the measures of one expression into the score; what to write under it, and whether it is good."""
-    if label == "blink":
+    def _blink(self, points: Landmarks | None, lids_open: Landmarks | None) -> tuple[str, bool]:
+        ratios = self.score.blink_ratios
         for side in ("left", "right"):
-            score.blink_ratios[side] = (
-                None
-                if points is None or rest is None
-                else (metrics.eye_aspect_ratio(points, side) / metrics.eye_aspect_ratio(rest, side))
-            )
-        ratios = score.blink_ratios
+            ratios[side] = None
+            if points is not None and lids_open is not None:
+                ratios[side] = metrics.eye_aspect_ratio(points, side) / metrics.eye_aspect_ratio(lids_open, side)
         good = all(ratio is not None and ratio < BLINK_RATIO for ratio in ratios.values())
         return f"EAR ratio L {text(ratios['left'])} R {text(ratios['right'])}", good
-    if points is None or rest is None:
-        score.travel[label] = None
-        return "no face found", False
-    if label == "pucker":
-        score.travel[label] = metrics.mouth_width(points) - metrics.mouth_width(rest)
-        return f"mouth width {score.travel[label]:+.3f}", True
-    if label in ("smile", "brows up"):
-        sides = (metrics.corner_travel if label == "smile" else metrics.brow_travel)(points, rest)
+
+    def _move(self, label: str, points: Landmarks, source: Landmarks) -> str:
+        score = self.score
+        if label == "pucker":
+            score.travel[label] = change = metrics.mouth_width(points) - metrics.mouth_width(source)
+            return f"mouth width {change:+.3f}"
+        if label not in ("smile", "brows up"):
+            return ""
+        sides = (metrics.corner_travel if label == "smile" else metrics.brow_travel)(points, source)
         score.travel[label] = max(sides.values())
         score.symmetry[label] = min(sides.values()) / max(*sides.values(), 1e-9)
-        return f"moved L {sides['left']:.3f} R {sides['right']:.3f}", True
-    return "", True
+        return f"moved L {sides['left']:.3f} R {sides['right']:.3f}"
 
 
 def evaluate_portraits(
@@ -208,8 +238,6 @@ def evaluate_portraits(
 
 
 def _score_file(avatar: Any, path: Path, sheet: Path, size: int, progress: Progress) -> PortraitScore:
-    from backend.capture.image import load_image
-
     photograph = load_image(path).rgb
     return score_avatar(avatar, photograph, avatar.person_mask, path.name, sheet, size, progress)
 
@@ -241,23 +269,13 @@ def _hole_pixels(frame: Frame) -> int:
     return int(np.count_nonzero(binary_fill_holes(person) & ~person))
 
 
-def _measured(measure: Callable[[NDArray[np.uint8]], NDArray[Any]], frame: Frame) -> NDArray[Any] | None:
-    """A measure of a frame, or ``None`` where no face is found in it."""
-    try:
-        return measure(np.ascontiguousarray(frame.rgba[..., :3]))
-    except LimnerError as error:
-        if error.code in ("FACE_NOT_FOUND", "FACE_TOO_SMALL"):
-            return None
-        raise
+def _face(rgb: NDArray[np.uint8]) -> FaceLandmarks | None:
+    """The largest face that mediapipe finds, or ``None``."""
+    # the rule that keeps animals out of reconstruction also strikes people who look aside; here a person is certain
+    faces = detect_faces(np.ascontiguousarray(rgb[..., :3]), most_wander=float("inf"))
+    return faces[0] if faces else None
 
 
-def _landmarks(rgb: NDArray[np.uint8]) -> NDArray[Any]:
-    from backend.capture.detection import detect_face
-
-    return detect_face(rgb).points
-
-
-def _head_rotation(rgb: NDArray[np.uint8]) -> NDArray[Any]:
-    from backend.capture.fit import measure_head_rotation
-
-    return measure_head_rotation(rgb)
+def _head_rotation(face: FaceLandmarks, width: int, height: int) -> NDArray[np.float64]:
+    """[3] XYZ Euler angles in radians of the head, fitted anew."""
+    return Rotation.from_matrix(fit_heads([face], [(width, height)])[0].head_to_world[:3, :3]).as_euler("xyz")

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from backend.avatars.interface import Frame, FrameRequest
+from backend.capture.detection import FaceLandmarks
 from backend.evaluation import metrics, portraits
 from backend.evaluation.portrait_score import TURNS, PortraitScore, table, write_report
 from shared.arkit import ARKIT_INDEX
@@ -45,13 +46,13 @@ class PaperAvatar:
 def avatar(monkeypatch: pytest.MonkeyPatch) -> PaperAvatar:
     made = PaperAvatar()
 
-    def rotation(rgb: np.ndarray) -> np.ndarray:
+    def rotation(face: FaceLandmarks, width: int, height: int) -> np.ndarray:
         asked = np.array(made.request.rotation, float)
-        if asked[2] < -0.5:
-            raise LimnerError("FACE_NOT_FOUND", "No face.", "Turn it back.")
         return (POSE * Rotation.from_euler("xyz", asked * 1.1)).as_euler("xyz")  # turns measure a tenth too far
 
-    def landmarks(rgb: np.ndarray) -> np.ndarray:
+    def found(rgb: np.ndarray) -> FaceLandmarks | None:
+        if made.request.rotation[2] < -0.5:
+            return None
         values: Any = np.zeros(52) if made.request.coefficients is None else made.request.coefficients
         points = face()
         points[metrics.LIP_LOWER, 1] += 60 * min(values[ARKIT_INDEX["jawOpen"]], 0.45)  # the jaw sticks
@@ -62,10 +63,11 @@ def avatar(monkeypatch: pytest.MonkeyPatch) -> PaperAvatar:
                 assert points[lower, 1] == 104.5
             smile = values[ARKIT_INDEX[f"mouthSmile{side.title()}"]]
             points[metrics.MOUTH_CORNERS[side], 1] -= smile * (6 if side == "left" else 3)
-        return points
+        side_px = 100.0 if made.request.size == 512 else 165.0
+        return FaceLandmarks(points, (60, 80, 145, 172), 1.0, side_px, 0.0)
 
     monkeypatch.setattr(portraits, "_head_rotation", rotation)
-    monkeypatch.setattr(portraits, "_landmarks", landmarks)
+    monkeypatch.setattr(portraits, "_face", found)
     return made
 
 
@@ -94,6 +96,7 @@ def test_every_fault_is_found(avatar: PaperAvatar, tmp_path: Path) -> None:
     assert score.blink_ratios["right"] == pytest.approx(0.5, abs=1e-4)
     assert score.symmetry["smile"] == pytest.approx(0.5, abs=0.03)
     assert score.failures == ["yaw -30", "jaw", "blink right"]
+    assert avatar.request.size == 819, "a small face is rendered larger"
     assert fractions == sorted(fractions) and fractions[-1] == 1
     assert Image.open(tmp_path / "sheet.png").width == 7 * 256
 
