@@ -40,6 +40,15 @@ def action_fcurves(owner: bpy.types.ID, name: str) -> Any:
     return strip.channelbag(animation.action_slot, ensure=True).fcurves
 
 
+def curves_of(owner: bpy.types.ID) -> list[bpy.types.FCurve]:
+    """The F-curves that animate an ID, none where it has no action."""
+    animation = owner.animation_data
+    if animation is None or animation.action is None or animation.action_slot is None:
+        return []
+    bag = anim_utils.action_get_channelbag_for_slot(animation.action, animation.action_slot)
+    return list(bag.fcurves) if bag else []
+
+
 def strip_start(strip: bpy.types.Strip) -> int:
     """First frame that a strip shows."""
     return int(strip.left_handle if HAS_SHORT_STRIP_NAMES else strip.frame_final_start)

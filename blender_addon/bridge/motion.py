@@ -12,7 +12,7 @@ from ..core.camera import relative_to, same_view
 from ..shared.arkit import ARKIT_NAMES
 from ..shared.camera import Camera
 from ..shared.motion import MotionClip
-from . import avatars, cameras
+from . import avatars, cameras, plain
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Performance:
 
 
 def perform(scene: bpy.types.Scene, head: bpy.types.Object, first: int, last: int) -> Performance:
-    """Play some frames of a scene and read off what the avatar does.
+    """What an avatar does over some frames, and who looks at it.
 
-    The scene is evaluated at every frame, so curves, drivers, constraints, parents and the animation of the camera all
-    count; afterwards it stands where it stood.
+    Where curves alone move it, they are read; otherwise the scene is played and stands afterwards where it stood.
+    Either way curves, drivers, constraints, parents and the animation of the camera all count.
 
     Args:
         scene: the scene.
@@ -43,11 +43,19 @@ def perform(scene: bpy.types.Scene, head: bpy.types.Object, first: int, last: in
     Raises:
         LimnerError: ``WRONG_USE`` for a camera or an avatar that cannot be rendered with.
     """
+    if plain.is_plain(scene, head):
+        root = head.limner.root
+        return Performance(plain.read_clip(scene, head, first, last), _seen([_view(scene, scene.camera, root)], head))
+    return play(scene, head, first, last)
+
+
+def play(scene: bpy.types.Scene, head: bpy.types.Object, first: int, last: int) -> Performance:
+    """The same by evaluating the scene at every frame."""
     frames = range(first, last + 1)
     clip = MotionClip.still(len(frames), scene.render.fps / scene.render.fps_base)
-    avatar, photograph = head.limner, avatars.photograph_camera(head)
+    avatar = head.limner
     rest = Matrix(np.array(avatar.head_to_world).reshape(4, 4).tolist())
-    views: list[Camera] = []
+    views: list[Camera | None] = []
     angles = Euler()
     before = scene.frame_current, scene.frame_subframe
     layer = scene.view_layers[0] if bpy.context.scene != scene else bpy.context.view_layer
@@ -55,21 +63,30 @@ def perform(scene: bpy.types.Scene, head: bpy.types.Object, first: int, last: in
         for row, frame in enumerate(frames):
             scene.frame_set(frame)
             depsgraph = layer.depsgraph
-            root = avatar.root.evaluated_get(depsgraph).matrix_world
-            control = avatar.control.evaluated_get(depsgraph).matrix_world
-            pose = (root @ rest).inverted() @ control
+            root = avatar.root.evaluated_get(depsgraph)
+            pose = (root.matrix_world @ rest).inverted() @ avatar.control.evaluated_get(depsgraph).matrix_world
             clip.location[row] = pose.to_translation()
             angles = pose.to_euler("XYZ", angles)  # near the last ones: no jumps by a full turn
             clip.rotation[row] = angles
             read_expression(head.evaluated_get(depsgraph).data.shape_keys, clip.coefficients[row])
-            if scene.camera is not None:
-                views.append(relative_to(cameras.read_camera(scene.camera.evaluated_get(depsgraph), scene),
-                                         np.array(root)))
+            views.append(_view(scene, scene.camera and scene.camera.evaluated_get(depsgraph), root))
     finally:
         scene.frame_set(before[0], subframe=before[1])
-    if not views or all(same_view(view, photograph) for view in views):
-        return Performance(clip, None)
-    return Performance(clip, views[0] if all(same_view(view, views[0], 1e-3) for view in views) else views)
+    return Performance(clip, _seen(views, head))
+
+
+def _view(scene: bpy.types.Scene, camera: bpy.types.Object | None, root: bpy.types.Object) -> Camera | None:
+    """What the scene's camera sees, in the avatar's own world."""
+    return camera and relative_to(cameras.read_camera(camera, scene), np.array(root.matrix_world))
+
+
+def _seen(views: list[Camera | None], head: bpy.types.Object) -> list[Camera] | Camera | None:
+    """Views of all frames as ``Performance`` has them; without a camera the photograph's counts."""
+    photograph = avatars.photograph_camera(head)
+    there = [view or photograph for view in views]
+    if all(same_view(view, photograph) for view in there):
+        return None
+    return there[0] if all(same_view(view, there[0], 1e-3) for view in there) else there
 
 
 def read_expression(keys: bpy.types.Key, row: np.ndarray) -> None:

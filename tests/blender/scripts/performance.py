@@ -1,6 +1,7 @@
 """Whatever animates the avatar counts, and the camera sees it where Blender sees it."""
 
 import math
+import time
 from pathlib import Path
 
 import bpy
@@ -30,6 +31,12 @@ def disc_error(scene, head, path):
     return float(np.abs(found - np.array([seen.x * width, seen.y * height])).max()), [width, height]
 
 
+def difference(one, other):
+    """The largest difference between two clips."""
+    return max(float(np.abs(getattr(one, name) - getattr(other, name)).max())
+               for name in ("coefficients", "rotation", "location"))  # fmt: skip
+
+
 def main(media, folder):
     scene = bpy.context.scene
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder, "test.blend")))
@@ -51,6 +58,9 @@ def main(media, folder):
         float(np.abs(getattr(played, name) - getattr(clip, name)).max())
         for name in ("coefficients", "rotation", "location")
     ]
+    slow = motion.play(scene, head, 101, 140).clip
+    facts["plain"] = extension("bridge.plain").is_plain(scene, head)
+    facts["both_ways"] = difference(played, slow)
     facts["frame_kept"] = scene.frame_current
 
     # keys before and after a clip stay; so do their kinds
@@ -60,6 +70,23 @@ def main(media, folder):
     curve.keyframe_points.insert(200, 0.75)
     actions.write_clip(head, MotionClip.still(10, scene.render.fps), 110)
     points = [(round(point.co.x), round(point.co.y, 3), point.interpolation) for point in curve.keyframe_points]
+    # smooth curves, a modifier, muted curves, a limited slider, a moved rest pose: read as they play
+    for point in curve.keyframe_points:
+        point.interpolation = "BEZIER"
+    curves.find('key_blocks["mouthPucker"].value').modifiers.new("CYCLES")
+    curves.find('key_blocks["browInnerUp"].value').mute = True
+    keys["mouthLeft"].slider_max = 0.5
+    keys["mouthRight"].mute = True
+    control.matrix_parent_inverse = control.matrix_parent_inverse @ Matrix.Rotation(0.2, 4, "X")
+    facts["plain_still"] = extension("bridge.plain").is_plain(scene, head)
+    facts["both_ways_again"] = difference(
+        motion.perform(scene, head, 80, 210).clip, motion.play(scene, head, 80, 210).clip
+    )
+    control.matrix_parent_inverse = control.matrix_parent_inverse @ Matrix.Rotation(-0.2, 4, "X")
+    keys["mouthRight"].mute = False
+    start = time.perf_counter()
+    motion.perform(scene, head, 1, 1500)
+    facts["minute_seconds"] = time.perf_counter() - start
     facts["keys"] = [len(points), points[0], points[-1][:2], [y for x, y, _ in points if 110 <= x < 120]]
 
     # drivers, muted keys, constraints
@@ -74,6 +101,7 @@ def main(media, folder):
     limit = control.constraints.new("LIMIT_ROTATION")
     limit.owner_space, limit.use_limit_z, limit.min_z, limit.max_z = "LOCAL", True, 0.4, 0.5
     played = motion.perform(scene, head, 20, 21).clip
+    facts["not_plain"] = extension("bridge.plain").is_plain(scene, head)
     facts["driven"] = played.coefficients[:, ARKIT_INDEX["jawOpen"]].tolist()
     facts["muted"] = float(played.coefficients[0, ARKIT_INDEX["cheekPuff"]])
     facts["clamped"] = float(played.coefficients[0, ARKIT_INDEX["mouthFunnel"]])
