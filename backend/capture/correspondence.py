@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
@@ -44,6 +45,13 @@ class Correspondence:
     def on(self, attribute: np.ndarray) -> np.ndarray:
         """Carry a per-vertex attribute to the landmarks: [..., V, C] -> [..., 478, C]."""
         return np.einsum("...lkc,lk->...lc", attribute[..., self.vertices, :], self.weights)
+
+    def matrix(self, vertices: int) -> sparse.csr_matrix:
+        """[468, V] the same as a matrix, for the landmarks on skin."""
+        skin = slice(0, IRISES[0])
+        rows = np.repeat(np.arange(IRISES[0]), 3)
+        entries = (self.weights[skin].ravel().astype(float), (rows, self.vertices[skin].ravel()))
+        return sparse.coo_matrix(entries, (IRISES[0], vertices)).tocsr()
 
 
 @lru_cache(maxsize=1)

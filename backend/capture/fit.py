@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
 from backend.capture.correspondence import IRISES, LANDMARKS, correspondence
 from backend.capture.detection import FaceLandmarks, detect_face
-from backend.head.model import EYE, HeadModel, head_model
+from backend.head.model import EYE, head_model
+from backend.head.smooth import smooth_offset
 from shared.arkit import ARKIT_INDEX, ARKIT_NAMES, mirrored
 from shared.camera import Camera
 
@@ -185,7 +184,7 @@ class _View:
         residual = float(np.sqrt((confidence[:, None] * error**2).sum() / confidence.sum()) / self.side)
         shift = np.zeros((LANDMARKS, 3))
         shift[:, :2] = error * in_camera[:, 2:] / self.focal
-        neutral = body + spread_over_surface(head_model(), shift @ self.rotation, confidence)
+        neutral = body + _spread(shift @ self.rotation, confidence)
         head_to_world = np.eye(4)
         head_to_world[:3, :3] = _WORLD_TO_CAMERA.T @ self.rotation
         world_to_camera = np.eye(4)
@@ -222,7 +221,7 @@ def _bounded_step(
     coefficients: Sequence[NDArray[np.float64]],
     directions_count: int,
 ) -> NDArray[np.float64]:
-    """Solve the normal equations with every coefficient kept in [0, 1]: bound ones are frozen and the rest solved anew."""
+    """Solve with every coefficient kept in [0, 1]: those that hit a bound are frozen there and the rest solved anew."""
     low, high = np.full(len(gradient), -np.inf), np.full(len(gradient), np.inf)
     for index, values in enumerate(coefficients):
         own = directions_count + index * (ACTIONS + 6)
@@ -262,64 +261,17 @@ def _action_prior(weights: FitWeights) -> NDArray[np.float64]:
 
 
 def _landmark_weights(spread: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[478] Trust in each landmark: its place on the surface known within ``spread`` metres; lids, lips and irises matter most."""
+    """[478] Trust in each landmark, whose place on the surface is known within ``spread`` metres; irises matter most."""
     trust = 1 / (1 + (spread.astype(np.float64) / 0.004) ** 2)
     trust[IRISES] = 2.0
     return trust
 
 
-def spread_over_surface(
-    model: HeadModel, shift: NDArray[np.float64], trust: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Carry offsets known at the landmarks to the whole surface, smoothly along the mesh (never across the lips).
-
-    Args:
-        shift: [478, 3] metres, head frame.
-        trust: [478] weights.
-
-    Returns:
-        [V, 3] metres: minimises the squared bi-Laplacian over the mesh and the misfit at the landmarks; an eyeball
-        moves as a whole.
-    """
-    marks = correspondence()
-    solve, weight, system = _surface_system(model)
-    right = system.T @ (weight[:, None] * (trust[:468, None] * shift[:468]))
-    offset = solve(right)
-    eyes = model.region == EYE
+def _spread(shift: NDArray[np.float64], trust: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[V, 3] metres: offsets of the landmarks, [478, 3] with trust [478], carried over the surface."""
+    model, marks = head_model(), correspondence()
+    offset = smooth_offset(model, marks.matrix(len(model.mean)), shift[:468], 6.0 * trust[:468])
     for side, ring in ((1, slice(473, 478)), (-1, slice(468, 473))):
-        ball = eyes & (model.mean[:, 0] * side > 0)
-        lids = marks.vertices[_LIDS_LEFT if side > 0 else _LIDS_RIGHT].reshape(-1)
-        offset[ball] = 0.5 * offset[lids].mean(axis=0) + 0.5 * shift[ring].mean(axis=0)
+        ball = (model.region == EYE) & (model.mean[:, 0] * side > 0)
+        offset[ball] = 0.5 * offset[ball] + 0.5 * shift[ring].mean(axis=0)
     return offset
-
-
-_LIDS_LEFT = np.array([263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466])
-_LIDS_RIGHT = np.array([33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246])
-
-
-def _surface_system(model: HeadModel):  # type: ignore[no-untyped-def]
-    """The factorised smoothness system of ``spread_over_surface``; it depends on the model alone."""
-    if not _SURFACE_SYSTEM:
-        marks = correspondence()
-        count = len(model.mean)
-        edges = np.concatenate([model.faces[:, [0, 1]], model.faces[:, [1, 2]], model.faces[:, [2, 0]]])
-        length = np.linalg.norm(model.mean[edges[:, 0]] - model.mean[edges[:, 1]], axis=1).clip(5e-4)
-        graph = sparse.coo_matrix((0.004 / length, (edges[:, 0], edges[:, 1])), (count, count)).tocsr()
-        graph = graph.maximum(graph.T)
-        laplacian = sparse.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
-        trust = _landmark_weights(marks.spread)[:468]
-        rows = np.repeat(np.arange(468), 3)
-        at_marks = sparse.coo_matrix(
-            (marks.weights[:468].ravel().astype(float), (rows, marks.vertices[:468].ravel())), (468, count)
-        ).tocsr()
-        weight = np.full(468, 6.0)
-        system = (
-            laplacian.T @ laplacian
-            + 1e-4 * sparse.identity(count)
-            + at_marks.T @ sparse.diags(weight * trust) @ at_marks
-        )
-        _SURFACE_SYSTEM.append((splu(system.tocsc()).solve, weight, at_marks))
-    return _SURFACE_SYSTEM[0]
-
-
-_SURFACE_SYSTEM: list = []

@@ -7,25 +7,23 @@ from torch import Tensor
 
 
 def project(points: Tensor, intrinsics: Tensor, world_to_camera: Tensor) -> Tensor:
-    """[N, 3] world points, metres -> [N, 2] pixels; K [3, 3] and [4, 4] of an OpenCV camera."""
+    """[N, 3] world points, metres -> [N, 2] in the units of K [3, 3]; K and [4, 4] of an OpenCV camera."""
     in_camera = points @ world_to_camera[:3, :3].T + world_to_camera[:3, 3]
     pixels = in_camera @ intrinsics.T
     return pixels[:, :2] / pixels[:, 2:]
 
 
-def look_up(picture: Tensor, pixels: Tensor) -> Tensor:
+def look_up(picture: Tensor, places: Tensor) -> Tensor:
     """Bilinear colours at places of a picture, its border's beyond it.
 
     Args:
         picture: [C, H, W] float.
-        pixels: [N, 2] x, y; (0.5, 0.5) is the centre of the first pixel.
+        places: [N, 2] x, y in units of the picture's width and height.
 
     Returns:
         [N, C]
     """
-    _, height, width = picture.shape
-    grid = pixels / pixels.new_tensor([width, height]) * 2 - 1
-    found = F.grid_sample(picture[None], grid[None, None], align_corners=False, padding_mode="border")
+    found = F.grid_sample(picture[None], (places * 2 - 1)[None, None], align_corners=False, padding_mode="border")
     return found[0, :, 0].T
 
 

@@ -13,6 +13,7 @@ from backend.capture.fit import HeadFit
 from backend.capture.masks import Masks
 from backend.capture.rasteriser import Hits
 from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, HeadModel, head_model
+from backend.head.smooth import laplacian
 
 PROFILE_BINS = 32
 SURFACE_TOLERANCE = 0.004  # metres: a vertex this far behind the visible surface still belongs to it
@@ -71,7 +72,12 @@ def skin_appearance(
     iris, angle = _irises(model, fit, hits, landmarks, canvas)
     profile = _eye_profile(model, eye_directions(model, fit.neutral), iris, angle, hits, canvas)
     return SkinAppearance(
-        cosine.astype(np.float32), fallback.astype(np.float32), colour.astype(np.float32), iris.astype(np.float32), angle, profile
+        cosine.astype(np.float32),
+        fallback.astype(np.float32),
+        colour.astype(np.float32),
+        iris.astype(np.float32),
+        angle,
+        profile,
     )
 
 
@@ -93,12 +99,8 @@ def _smoothstep(low: float, high: float, value: NDArray[np.floating]) -> NDArray
 def _continued(model: HeadModel, colour: NDArray[np.floating], confidence: NDArray[np.floating]) -> NDArray[np.float64]:
     """[V, 3] colours carried over the mesh from where they are seen."""
     known, weight = colour, confidence
-    count = len(model.mean)
-    edges = np.concatenate([model.faces[:, [0, 1]], model.faces[:, [1, 2]], model.faces[:, [2, 0]]])
-    graph = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count)).tocsr()
-    graph = graph.maximum(graph.T)
-    laplacian = sparse.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
-    system = splu((laplacian + sparse.diags(3.0 * weight + 1e-6)).tocsc())
+    graph = laplacian(model.faces, None, len(model.mean))
+    system = splu((graph + sparse.diags(3.0 * weight + 1e-6)).tocsc())
     mean = (known * weight[:, None]).sum(axis=0) / (weight.sum() + 1e-9)
     return np.clip(system.solve(3.0 * weight[:, None] * known + 1e-6 * mean), 0, 1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.ndimage import binary_dilation, binary_opening, distance_transform_ed
 
 from backend.avatars.zera.appearance import skin_appearance
 from backend.avatars.zera.data import NO_SURFACE, Canvas, Person
+from backend.avatars.zera.outline import widened
 from backend.avatars.zera.relief import Shell, bind, inflate, shell
 from backend.capture.detection import FaceLandmarks, detect_face
 from backend.capture.fit import HeadFit, fit_heads
@@ -75,8 +76,12 @@ def build_person(picture: Picture, progress: Progress = silent) -> tuple[Person,
 def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit, progress: Progress) -> Person:
     """Make the layers and shells of a fitted photograph, [H, W, 3] uint8."""
     margin = int(MARGIN * face.side) // 2 * 2
-    clean = decontaminate(rgb, masks.person)
+    plate = _plate(rgb, masks.person)
+    clean, masks = _explained(rgb, masks, plate)
     scene = _scene(masks, fit, margin)
+    for _ in range(2):
+        fit = replace(fit, neutral=widened(fit, scene.hits, scene.masks.face, scene.depth))
+        scene = _scene(masks, fit, margin)
     progress(0.2, "inflating clothes")
     body, body_alpha, body_front = _body_shell(scene)
     progress(0.4, "inflating hair")
@@ -91,7 +96,7 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
         skin=_layer(clean, masks.face + masks.neck + _on_scalp(scene)[margin:-margin, margin:-margin], margin),
         hair=_with_alpha(_layer(clean, _unpadded(hair_alpha, margin), margin), hair_alpha),
         body=_with_alpha(_in_shadow(_layer(clean, bodily, margin), bodily, margin, scene.metre), body_alpha),
-        plate=_padded(_plate(rgb, masks.person), margin),
+        plate=_padded(plate, margin),
         cut=_cut(scene),
         depth=np.where(depth > -scene.depth, depth, NO_SURFACE).astype(np.float16),
     )
@@ -211,11 +216,13 @@ def _hair_shell(scene: _Scene, body_front: NDArray[np.float64]) -> tuple[Shell, 
 
 def _uncovered(scene: _Scene) -> NDArray[np.float32]:
     """[H, W] skin that the head model does not cover and that is wide enough to be a thing of its own: ears mostly."""
-    covered = gaussian_filter(np.isfinite(scene.hits.depth).astype(np.float32), 1.0)
-    uncovered = scene.masks.face * np.clip(1.5 - covered * 2, 0, 1)
-    width = max(3, round(0.007 * scene.metre))
-    wide = binary_opening(uncovered > 0.3, iterations=width)
-    return np.asarray(uncovered * gaussian_filter(binary_dilation(wide, iterations=3).astype(np.float32), 1.0), np.float32)
+    masks = scene.masks
+    beyond = np.clip(1.5 - 2 * gaussian_filter(np.isfinite(scene.hits.depth).astype(np.float32), 1.0), 0, 1)
+    wide = binary_opening(masks.face * beyond > 0.3, iterations=max(3, round(0.007 * scene.metre)))
+    around = gaussian_filter(
+        binary_dilation(wide, iterations=max(4, round(0.01 * scene.metre))).astype(np.float32), 1.0
+    )
+    return np.asarray((masks.person - masks.neck - masks.clothes - masks.hair).clip(0, 1) * around, np.float32)
 
 
 def _body_shell(scene: _Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.float64]]:
@@ -282,13 +289,35 @@ def _on_scalp(scene: _Scene) -> NDArray[np.float32]:
     return np.asarray(scene.masks.hair * near, np.float32)
 
 
-def _in_shadow(
-    picture: NDArray[np.uint8], share: NDArray[np.float32], margin: int, metre: float
-) -> NDArray[np.uint8]:
+def _in_shadow(picture: NDArray[np.uint8], share: NDArray[np.float32], margin: int, metre: float) -> NDArray[np.uint8]:
     """A layer's colours, darker the further they are continued under what hides it."""
     away = distance_transform_edt(np.pad(share, margin, mode="edge") < 0.3) / metre
     light = 0.5 + 0.5 * np.exp(-away / 0.035)
     return np.round(picture * light[..., None]).astype(np.uint8)
+
+
+def _explained(rgb: NDArray[np.uint8], masks: Masks, plate: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Masks]:
+    """The person's colours and masks such that person over plate gives the photograph again.
+
+    Where the matte is partial and the mixture misses the photograph, the share is measured anew along the line from the
+    plate's colour to the person's; a pixel that no mixture explains belongs to the person as it is.
+    """
+    clean = decontaminate(rgb, masks.person)
+    photo, front, behind = (picture.astype(np.float32) / 255 for picture in (rgb, clean, plate))
+    alpha = masks.person[..., None]
+    missed = np.abs(alpha * front + (1 - alpha) * behind - photo).max(axis=2, keepdims=True)
+    apart = front - behind
+    measured = ((photo - behind) * apart).sum(axis=2, keepdims=True) / ((apart**2).sum(axis=2, keepdims=True) + 1e-3)
+    measured = np.clip(measured, 0, 1)
+    doubt = np.clip((missed - 0.06) / 0.1, 0, 1) * (alpha > 0.02)
+    better = alpha + doubt * (measured - alpha)
+    unexplained = np.abs(better * front + (1 - better) * behind - photo).max(axis=2, keepdims=True)
+    solid = np.clip((unexplained - 0.08) / 0.12, 0, 1) * np.clip((alpha - 0.25) / 0.25, 0, 1)
+    person = (better + solid * (1 - better))[..., 0]
+    scale = person / np.maximum(masks.person, 1e-4)
+    parts = [np.asarray(getattr(masks, name) * scale, np.float32) for name in ("hair", "face", "neck", "clothes")]
+    colours = np.round((front + solid * (photo - front)) * 255).astype(np.uint8)
+    return colours, Masks(np.asarray(sum(parts), np.float32), *parts)
 
 
 def _plate(rgb: NDArray[np.uint8], person: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -17,7 +17,6 @@ from scipy.spatial import cKDTree
 
 from shared.camera import Camera
 
-
 MOST_HEIGHT = 0.25  # metres
 
 

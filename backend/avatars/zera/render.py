@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from backend.avatars.interface import Frame, FrameRequest
 from backend.avatars.zera.appearance import eye_directions, vertex_normals
-from backend.avatars.zera.data import EYE_PROFILE_REACH, Person
+from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, Person
 from backend.avatars.zera.relief import Shell
 from backend.capture.rasteriser import rasteriser
 from backend.compositing.layers import Samples, cover, merge, over, to_bytes
@@ -23,6 +24,24 @@ from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, TEETH, TONGUE
 from backend.nerf.images import look_up, project, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
 from shared.camera import Camera
+
+HEAD_BAND, SHELL_BAND = 20.0, 12.0  # how far into a grazing angle surfaces stay solid
+
+
+class _Level:
+    """The canvas's pictures at one scale, [C, H, W] in 0..1: a frame smaller than the photograph must not sample it sparsely."""
+
+    def __init__(self, canvas: Canvas, scale: float, device: torch.device) -> None:
+        self.scale = scale
+        size = (round(canvas.camera.width * scale), round(canvas.camera.height * scale))
+
+        def picture(pixels: NDArray[np.uint8]) -> Tensor:
+            if scale < 1:
+                pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+            return torch.tensor(pixels, device=device).permute(2, 0, 1).contiguous().float() / 255
+
+        self.skin, self.hair, self.body = picture(canvas.skin), picture(canvas.hair), picture(canvas.body)
+        self.plate, self.cut = picture(canvas.plate), picture(canvas.cut)
 
 
 class PersonRenderer:
@@ -32,13 +51,10 @@ class PersonRenderer:
         self.person = person
         self.device = device
         canvas = person.canvas
-        self._skin = self._picture(canvas.skin)
-        self._hair = self._picture(canvas.hair)
-        self._body = self._picture(canvas.body)
-        self._cut = self._picture(canvas.cut)
-        self._plate = self._picture(canvas.plate)
+        self._level = _Level(canvas, 1.0, device)
         self._depth = self._tensor(canvas.depth)[None]
-        self._intrinsics = self._tensor(canvas.camera.intrinsics)
+        size = np.array([canvas.camera.width, canvas.camera.height, 1.0])
+        self._intrinsics = self._tensor(canvas.camera.intrinsics / size[:, None])  # to shares of the canvas
         self._world_to_camera = self._tensor(canvas.camera.world_to_camera)
         self._eye_profile = self._tensor(person.skin.eye_profile).T[:, None]
         self._shell_source = {
@@ -47,9 +63,6 @@ class PersonRenderer:
 
     def _tensor(self, values: NDArray) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device)
-
-    def _picture(self, pixels: NDArray[np.uint8]) -> Tensor:
-        return self._tensor(pixels).permute(2, 0, 1).contiguous() / 255
 
     @cached_property
     def _head_faces(self) -> NDArray[np.int32]:
@@ -100,9 +113,10 @@ class PersonRenderer:
     def render(self, request: FrameRequest) -> Frame:
         """Render one frame; see ``backend.avatars.interface``."""
         camera = fitted(request.camera or self.person.camera, request.size)
+        self._choose_level(camera, exact=request.camera is None)
         head, shells = self.posed(request)
         surfaces = [self._head_samples(head, camera)]
-        for shell, picture in ((self.person.hair, self._hair), (self.person.body, self._body)):
+        for shell, picture in ((self.person.hair, self._level.hair), (self.person.body, self._level.body)):
             vertices = shells[id(shell)]
             surfaces += [self._shell_samples(shell, vertices, picture, camera, back) for back in (False, True)]
         height, width = camera.height, camera.width
@@ -132,11 +146,24 @@ class PersonRenderer:
         head, shells = self.posed(request)
         colour, opacity = self.skin_colour(self.head_attributes, torch.ones(len(head), device=self.device))
         found = [(head, self._head_faces, colour.cpu().numpy(), opacity.cpu().numpy())]
-        for shell, picture in ((self.person.hair, self._hair), (self.person.body, self._body)):
+        for shell, picture in ((self.person.hair, self._level.hair), (self.person.body, self._level.body)):
             at = project(self._tensor(self._shell_source[id(shell)]), self._intrinsics, self._world_to_camera)
             rgba = look_up(picture, at).cpu().numpy()
             found.append((shells[id(shell)], shell.faces, rgba[:, :3], rgba[:, 3]))
         return found
+
+    def _choose_level(self, camera: Camera, exact: bool) -> None:
+        """Make the canvas's pictures as coarse as the frame; steps of the square root of two but for the photograph's camera."""
+        canvas = self.person.canvas.camera
+        distance = float(camera.world_to_camera[2] @ np.array([0, 0, 0, 1.0]))
+        scale = (camera.intrinsics[0, 0] / max(distance, 0.05)) / (
+            canvas.intrinsics[0, 0] / canvas.world_to_camera[2, 3]
+        )
+        if not exact:
+            scale = 2.0 ** (np.ceil(2 * np.log2(scale)) / 2)
+        scale = float(np.clip(scale, 0.02, 1.0))
+        if scale != self._level.scale:
+            self._level = _Level(self.person.canvas, scale, self.device)
 
     def _plate_at(self, camera: Camera) -> Tensor:
         """[H W, 3] the background plate as the photograph's camera sees it at the frame's size."""
@@ -145,11 +172,11 @@ class PersonRenderer:
             torch.arange(camera.width, device=self.device) + 0.5,
             indexing="ij",
         )
-        own, margin = self.person.camera, self.person.canvas.margin
+        own, canvas, margin = self.person.camera, self.person.canvas.camera, self.person.canvas.margin
         pixels = torch.stack(
             [columns.flatten() * own.width / camera.width, rows.flatten() * own.height / camera.height]
         )
-        return look_up(self._plate, pixels.T + margin)
+        return look_up(self._level.plate, (pixels.T + margin) / pixels.new_tensor([canvas.width, canvas.height]))
 
     def _hits(
         self, vertices: NDArray, faces: NDArray, camera: Camera, attributes: Tensor
@@ -175,12 +202,12 @@ class PersonRenderer:
         pixel, depth, source, cosine = self._hits(vertices, faces, camera, self._tensor(self._shell_source[id(shell)]))
         found = look_up(picture, project(source, self._intrinsics, self._world_to_camera))
         opacity = smoothstep(0.6, 0.95, found[:, 3]) if back else found[:, 3]
-        return Samples(pixel, depth, found[:, :3], opacity * surface_opacity(cosine, 12.0))
+        return Samples(pixel, depth, found[:, :3], opacity * surface_opacity(cosine, SHELL_BAND))
 
     def _head_samples(self, vertices: NDArray, camera: Camera) -> Samples:
         pixel, depth, found, cosine = self._hits(vertices, self._head_faces, camera, self.head_attributes)
         colour, on_person = self.skin_colour(found, cosine)
-        return Samples(pixel, depth, colour, surface_opacity(cosine) * on_person)
+        return Samples(pixel, depth, colour, surface_opacity(cosine, HEAD_BAND) * on_person)
 
     def skin_colour(self, found: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
         """Colours of places on the head model.
@@ -213,7 +240,9 @@ class PersonRenderer:
         # where this view looks at the outline much less aslant than the photograph did, the outline is not cut
         return colour, 1 - sees_it[:, 0] * (1 - smoothstep(0.05, 0.6, cut[:, 0]))
 
-    def _photographed(self, places: Tensor, source_cosine: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _photographed(
+        self, places: Tensor, source_cosine: Tensor, cosine: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What the photograph shows at places of the head.
 
         Args:
@@ -232,15 +261,15 @@ class PersonRenderer:
         hidden = smoothstep(0.002, 0.006, depth - surface)
         stretch = (source_cosine + 0.06).clamp(min=0) / (cosine + 0.06).clamp(min=0.06)
         seen = (1 - hidden) * smoothstep(0.15, 0.45, stretch)
-        cut = look_up(self._cut, at)
+        cut = look_up(self._level.cut, at)
         trust = seen * smoothstep(0.2, 0.7, cut[:, 0]) * (1 - smoothstep(0.3, 0.7, cut[:, 3]))
-        return look_up(self._skin, at), cut, seen[:, None], trust[:, None]
+        return look_up(self._level.skin, at), cut, seen[:, None], trust[:, None]
 
     def _eye_colour(self, off_iris: Tensor) -> Tensor:
         """[N, 3] colour of eyeballs by angle from the iris; ``off_iris`` [N, 3] is direction minus iris direction."""
         chord = off_iris.norm(dim=1).clamp(max=1.99)
         radius = 2 * torch.asin(chord / 2) / self.person.skin.iris_angle
-        place = torch.stack([radius / EYE_PROFILE_REACH * self._eye_profile.shape[2], torch.full_like(radius, 0.5)], 1)
+        place = torch.stack([radius / EYE_PROFILE_REACH, torch.full_like(radius, 0.5)], 1)
         return look_up(self._eye_profile, place)
 
 
