@@ -26,17 +26,18 @@ def contact_sheet(
     """
     font = ImageFont.load_default(13)
     columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
-    height = max(round(width * picture.shape[0] / picture.shape[1]) for picture, _, _ in pictures)
-    page = Image.new("RGB", (columns * width, rows * (height + LABEL_HEIGHT)), PAPER)
+    rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
+    heights = [max(round(width * picture.shape[0] / picture.shape[1]) for picture, _, _ in row) for row in rows]
+    page = Image.new("RGB", (columns * width, sum(heights) + len(rows) * LABEL_HEIGHT), PAPER)
     draw = ImageDraw.Draw(page)
-    for index, (picture, label, good) in enumerate(pictures):
-        left, top = index % columns * width, index // columns * (height + LABEL_HEIGHT)
-        small = Image.fromarray(picture[..., :3])
-        page.paste(
-            small.resize((width, round(width * small.height / small.width)), Image.Resampling.LANCZOS), (left, top)
-        )
-        draw.multiline_text((left + 4, top + height + 1), label, INK if good else ALARM, font, spacing=1)
+    top = 0
+    for row, height in zip(rows, heights):
+        for column, (picture, label, good) in enumerate(row):
+            left, small = column * width, Image.fromarray(picture[..., :3])
+            small = small.resize((width, round(width * small.height / small.width)), Image.Resampling.LANCZOS)
+            page.paste(small, (left, top))
+            draw.multiline_text((left + 4, top + height + 1), label, INK if good else ALARM, font, spacing=1)
+        top += height + LABEL_HEIGHT
     path.parent.mkdir(parents=True, exist_ok=True)
     page.save(path)
     return path

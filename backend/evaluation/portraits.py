@@ -255,7 +255,7 @@ def _around(face: Landmarks | None, height: int, width: int) -> tuple[slice, sli
     if face is None:
         return slice(0, height), slice(0, width)
     low, high = face[:, :2].min(axis=0), face[:, :2].max(axis=0)
-    side = int(min(2.6 * (high - low).max(), height, width))
+    side = int(min(2.2 * (high - low).max(), height, width))
     left, top = ((low + high) / 2 - side / 2).astype(int)
     left, top = int(np.clip(left, 0, width - side)), int(np.clip(top, 0, height - side))
     return slice(top, top + side), slice(left, left + side)
