@@ -38,6 +38,9 @@ def run(main: Callable[..., Any]) -> None:
         code = 0
     except BaseException:
         traceback.print_exc()
+    pump = sys.modules.get(f"{PACKAGE}.bridge.pump")
+    if pump is not None:
+        pump.stop()  # what atexit would do
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
