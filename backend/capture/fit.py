@@ -261,7 +261,7 @@ def _action_prior(weights: FitWeights) -> NDArray[np.float64]:
 
 
 def _landmark_weights(spread: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[478] Trust in each landmark, whose place on the surface is known within ``spread`` metres; irises matter most."""
+    """[478] Trust in landmarks whose places on the surface are known within ``spread`` metres; irises matter most."""
     trust = 1 / (1 + (spread.astype(np.float64) / 0.004) ** 2)
     trust[IRISES] = 2.0
     return trust

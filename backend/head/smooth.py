@@ -34,8 +34,8 @@ def smooth_offset(
         weight: [C] against smoothness; 6 holds a place nearly fast.
 
     Returns:
-        [V, 3] metres: minimises the squared bi-Laplacian plus the weighted misfit. Eyeballs move with their surroundings
-        as a whole, teeth with the lips.
+        [V, 3] metres: minimises the squared bi-Laplacian plus the weighted misfit. Eyeballs move with their
+        surroundings as a whole, teeth with the lips.
     """
     bending = laplacian(model.faces, model.mean, len(model.mean))
     system = bending.T @ bending + 1e-4 * sparse.identity(len(model.mean))

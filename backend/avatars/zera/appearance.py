@@ -1,4 +1,4 @@
-"""Colours of the head model's surface: what the photograph shows, how well, and what stands in where it shows nothing."""
+"""Colours of the head model's surface: what the photograph shows, how well, and what stands in where it does not."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, SKIN, TEETH, 
 from backend.head.smooth import laplacian
 
 PROFILE_BINS = 32
+MOUTH_HEIGHT, INNER_LIPS = -0.0698, -0.1095  # metres on the mean head: where lips meet, and begin inside
 SURFACE_TOLERANCE = 0.004  # metres: a vertex this far behind the visible surface still belongs to it
 
 
@@ -57,6 +58,10 @@ def skin_appearance(
     hairy = (masks.hair[y, x] > 0.5)[:, None]
     colour = np.where(hairy, hair[y, x], soft[y, x])
     fallback = _continued(model, colour, np.where(skin, confidence, 0.0))
+    # the inner side of the lips lies in the mouth's shade
+    x_mean, y_mean, z_mean = model.mean.T
+    in_mouth = skin & (np.abs(x_mean) < 0.024) & (np.abs(z_mean - MOUTH_HEIGHT) < 0.014) & (y_mean > INNER_LIPS)
+    fallback[in_mouth] *= np.exp((INNER_LIPS - y_mean[in_mouth, None]) / 0.008)
     mouth = canvas.cut[y, x, 2] / 255 > 0.6
     brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
     fallback[model.region == EYE_CAVITY] = brightness * 0.5

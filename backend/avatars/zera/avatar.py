@@ -23,7 +23,7 @@ PREVIEW_SIZE = 256
 _PERSON_ARRAYS = ("neutral", "coefficients", "head_to_world")
 _SKIN_ARRAYS = ("cosine", "fallback", "smooth", "iris", "eye_profile")
 _SHELL_ARRAYS = ("vertices", "faces", "head_share", "bound_to", "bound_weight")
-_CANVAS_PICTURES = ("skin", "hair", "body", "plate", "cut")
+_CANVAS_PICTURES = ("skin", "hair", "body", "plate")
 
 
 class ZeraAvatar:
@@ -103,6 +103,7 @@ class ZeraAvatar:
         for layer in ("hair", "body"):
             tensors |= {f"{layer}.{name}": getattr(getattr(person, layer), name) for name in _SHELL_ARRAYS}
         pictures = {f"canvas/{name}": getattr(person.canvas, name) for name in _CANVAS_PICTURES}
+        pictures |= {f"canvas/cut{index}": person.canvas.cut[..., index] for index in range(person.canvas.cut.shape[2])}
         pictures["preview"] = self.render(FrameRequest(size=PREVIEW_SIZE)).rgba
         description: dict[str, Any] = {
             "kind": self.kind,
@@ -128,6 +129,7 @@ class ZeraAvatar:
             camera=Camera.from_json(description["camera"]),
             margin=int(description["margin"]),
             depth=tensors["canvas.depth"],
+            cut=np.stack([pictures[f"canvas/cut{index}"] for index in range(5)], axis=-1),
             **{name: pictures[f"canvas/{name}"] for name in _CANVAS_PICTURES},
         )
         shells = {

@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation, binary_opening, distance_transform_ed
 
 from backend.avatars.zera.appearance import skin_appearance
 from backend.avatars.zera.data import NO_SURFACE, Canvas, Person
-from backend.avatars.zera.outline import widened
+from backend.avatars.zera.outline import conformed
 from backend.avatars.zera.relief import Shell, bind, inflate, shell
 from backend.capture.detection import FaceLandmarks, detect_face
 from backend.capture.fit import HeadFit, fit_heads
@@ -80,7 +80,8 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     clean, masks = _explained(rgb, masks, plate)
     scene = _scene(masks, fit, margin)
     for _ in range(2):
-        fit = replace(fit, neutral=widened(fit, scene.hits, scene.masks.face, scene.depth))
+        moved = conformed(fit, scene.world, scene.hits, scene.camera, scene.masks.face, scene.masks.person)
+        fit = replace(fit, neutral=moved)
         scene = _scene(masks, fit, margin)
     progress(0.2, "inflating clothes")
     body, body_alpha, body_front = _body_shell(scene)
@@ -219,10 +220,10 @@ def _uncovered(scene: _Scene) -> NDArray[np.float32]:
     masks = scene.masks
     beyond = np.clip(1.5 - 2 * gaussian_filter(np.isfinite(scene.hits.depth).astype(np.float32), 1.0), 0, 1)
     wide = binary_opening(masks.face * beyond > 0.3, iterations=max(3, round(0.007 * scene.metre)))
-    around = gaussian_filter(
-        binary_dilation(wide, iterations=max(4, round(0.01 * scene.metre))).astype(np.float32), 1.0
-    )
-    return np.asarray((masks.person - masks.neck - masks.clothes - masks.hair).clip(0, 1) * around, np.float32)
+    own = binary_dilation(wide, iterations=max(4, round(0.01 * scene.metre))) | (masks.hair > 0.15)
+    rest = (masks.person - masks.neck - masks.clothes - masks.hair).clip(0, 1)
+    over_ears = binary_dilation(wide, iterations=2) | (beyond > 0.5)
+    return np.asarray(rest * gaussian_filter((own & over_ears).astype(np.float32), 1.0), np.float32)
 
 
 def _body_shell(scene: _Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.float64]]:
@@ -264,16 +265,18 @@ def _body_shell(scene: _Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.flo
 
 
 def _cut(scene: _Scene) -> NDArray[np.uint8]:
-    """[H, W, 4] the matte, where the photograph shows eyeballs, where the inside of the mouth, where clothes."""
+    """[H, W, 5] the matte, where the photograph shows eyeballs, the inside of the mouth, clothes, and the hull."""
     model = head_model()
     region = np.where(scene.hits.triangle >= 0, model.region[model.faces[scene.hits.triangle]].max(axis=-1), -1)
     eyes = gaussian_filter((region == EYE).astype(np.float32), 0.7)
     mouth = gaussian_filter(np.isin(region, (MOUTH_CAVITY, TONGUE, TEETH, GUM)).astype(np.float32), 0.7)
-    return np.stack([_bytes(mask) for mask in (scene.masks.person, eyes, mouth, scene.masks.clothes)], axis=-1)
+    reach = 0.006 * scene.metre
+    hull = np.clip(1.5 - distance_transform_edt(scene.masks.person < 0.5) / reach, 0, 1)
+    return np.stack([_bytes(m) for m in (scene.masks.person, eyes, mouth, scene.masks.clothes, hull)], axis=-1)
 
 
 def _layer(clean: NDArray[np.uint8], share: NDArray[np.float32], margin: int) -> NDArray[np.uint8]:
-    """A layer's colours on the canvas: the photograph wherever the layer has a share in a pixel, continued elsewhere."""
+    """A layer's colours on the canvas: the photograph where the layer has a share in a pixel, continued elsewhere."""
     own = np.clip(maximum_filter(share, 3) * 12, 0, 1)[..., None]
     continued = fill_layer(clean, share)
     return _padded(np.round(own * clean + (1 - own) * continued).astype(np.uint8), margin)

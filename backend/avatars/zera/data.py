@@ -15,7 +15,7 @@ from shared.camera import Camera
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """The photograph with a margin all round, taken apart into layers of one size; every layer goes on where it is hidden.
+    """The photograph with a margin all round, taken apart into layers; every layer goes on where it is hidden.
 
     Args:
         camera: the photograph's camera, its picture enlarged by the margin.
@@ -24,8 +24,8 @@ class Canvas:
         hair: [H, W, 4] uint8 colour and front-sheet opacity of hair and whatever the head model does not cover.
         body: [H, W, 4] uint8 clothes, neck, chest.
         plate: [H, W, 3] uint8 the scene without the person.
-        cut: [H, W, 4] uint8 the person's matte, where the photograph shows the eyeballs, where the inside of the mouth,
-            and where clothes.
+        cut: [H, W, 5] uint8 the person's matte; where the photograph shows the eyeballs, the inside of the mouth, and
+            clothes; and the hull, the matte with some room: nothing of the person projects outside it.
         depth: [H, W] float16 metres, the fitted head's surface relative to the head's origin along the camera's axis,
             ``NO_SURFACE`` where the head is not.
     """

@@ -29,7 +29,7 @@ HEAD_BAND, SHELL_BAND = 20.0, 12.0  # how far into a grazing angle surfaces stay
 
 
 class _Level:
-    """The canvas's pictures at one scale, [C, H, W] in 0..1: a frame smaller than the photograph must not sample it sparsely."""
+    """The canvas's pictures at one scale, [C, H, W] in 0..1: small frames must not sample large pictures sparsely."""
 
     def __init__(self, canvas: Canvas, scale: float, device: torch.device) -> None:
         self.scale = scale
@@ -37,7 +37,9 @@ class _Level:
 
         def picture(pixels: NDArray[np.uint8]) -> Tensor:
             if scale < 1:
-                pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+                # channel by channel: OpenCV averages at most four at once
+                channels = [cv2.resize(channel, size, interpolation=cv2.INTER_AREA) for channel in cv2.split(pixels)]
+                pixels = np.stack(channels, axis=-1)
             return torch.tensor(pixels, device=device).permute(2, 0, 1).contiguous().float() / 255
 
         self.skin, self.hair, self.body = picture(canvas.skin), picture(canvas.hair), picture(canvas.body)
@@ -73,8 +75,8 @@ class PersonRenderer:
     @cached_property
     def head_attributes(self) -> Tensor:
         """[V, 20] constant attributes: source place, mirrored place, their cosines of view, fallback,
-        direction from the iris, and whether it is eyeball, inside of the mouth, or eye socket, and the smooth colours of
-        the other side of the face.
+        direction from the iris, whether it is eyeball, inside of the mouth, or eye socket, and the smooth colours
+        of the other side of the face.
         """
         person, model = self.person, self.person.model
         source = person.to_world(person.source_vertices)
@@ -153,7 +155,7 @@ class PersonRenderer:
         return found
 
     def _choose_level(self, camera: Camera, exact: bool) -> None:
-        """Make the canvas's pictures as coarse as the frame; steps of the square root of two but for the photograph's camera."""
+        """Make the canvas's pictures as coarse as the frame; in steps of root two but for the photograph's camera."""
         canvas = self.person.canvas.camera
         distance = float(camera.world_to_camera[2] @ np.array([0, 0, 0, 1.0]))
         scale = (camera.intrinsics[0, 0] / max(distance, 0.05)) / (
@@ -238,7 +240,7 @@ class PersonRenderer:
         stand_in = stand_in * (1 + by_mirror * (detail - 1))
         colour = trust * shown + (1 - trust) * stand_in
         # where this view looks at the outline much less aslant than the photograph did, the outline is not cut
-        return colour, 1 - sees_it[:, 0] * (1 - smoothstep(0.05, 0.6, cut[:, 0]))
+        return colour, cut[:, 4] * (1 - sees_it[:, 0] * (1 - smoothstep(0.05, 0.6, cut[:, 0])))
 
     def _photographed(
         self, places: Tensor, source_cosine: Tensor, cosine: Tensor
@@ -251,7 +253,7 @@ class PersonRenderer:
             cosine: [N] of the angle at which the frame sees them.
 
         Returns:
-            [N, 3] colours, [N, 4] the masks of ``Canvas.cut`` there, [N, 1] whether the photograph sees the place: 0
+            [N, 3] colours, [N, 5] the masks of ``Canvas.cut`` there, [N, 1] whether the photograph sees the place: 0
             where another part of the head hides it or where the photograph would have to be stretched too far, and
             [N, 1] the same without what is clothes or background there.
         """
