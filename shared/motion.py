@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,9 +78,9 @@ class MotionClip:
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz.part")
+            temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
             try:
-                with os.fdopen(handle, "wb") as file:
+                with open(temporary, "wb") as file:
                     np.savez_compressed(
                         file,
                         fps=np.float64(self.fps),
@@ -92,11 +91,14 @@ class MotionClip:
                     )
                 os.replace(temporary, path)
             except BaseException:
-                os.unlink(temporary)
+                temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise LimnerError("OUTPUT_NOT_WRITABLE", f"{path} cannot be written ({error.strerror}).",
-                              "Choose another folder or free some space.") from error
+            raise LimnerError(
+                "OUTPUT_NOT_WRITABLE",
+                f"{path} cannot be written ({error.strerror}).",
+                "Choose another folder or free some space.",
+            ) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MotionClip:
@@ -116,5 +118,8 @@ class MotionClip:
                         coefficients[:, column] = data["coefficients"][:, names.index(name)]
                 return cls(float(data["fps"]), coefficients, data["rotation"], data["location"])
         except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
-            raise LimnerError("MOTION_UNREADABLE", f"{path} is not a motion clip ({error}).",
-                              "Make one with `limner animate SPEECH -o CLIP.npz`.") from error
+            raise LimnerError(
+                "MOTION_UNREADABLE",
+                f"{path} is not a motion clip ({error}).",
+                "Make one with `limner animate SPEECH -o CLIP.npz`.",
+            ) from error

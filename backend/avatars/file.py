@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,7 +52,14 @@ def load_avatar(path: str | os.PathLike[str], device: str = "auto") -> Avatar:
     if description["kind"] == "zera":
         from backend.avatars.zera.avatar import ZeraAvatar
 
-        return ZeraAvatar.from_parts(description, tensors, pictures, chosen)
+        try:
+            return ZeraAvatar.from_parts(description, tensors, pictures, chosen)
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            raise LimnerError(
+                "AVATAR_UNREADABLE",
+                f"{path} lacks a part or holds one of another form ({error}).",
+                "It may come from an older Limner; reconstruct the avatar again.",
+            ) from error
     raise LimnerError(
         "AVATAR_TOO_NEW",
         f"{path} holds an avatar of the kind {description['kind']!r}, which this Limner does not know.",
@@ -79,11 +86,11 @@ def write_limner(
     Raises:
         LimnerError: ``OUTPUT_NOT_WRITABLE``, ``DISK_FULL``.
     """
-    temporary = None
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        with open(temporary, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             members = {"avatar.json": json.dumps({"format": FORMAT_VERSION, **description}, indent=1).encode()}
             members["avatar.safetensors"] = save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()})
             for name, pixels in pictures.items():
@@ -93,13 +100,13 @@ def write_limner(
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        code = "DISK_FULL" if error.errno in (28, 122) else "OUTPUT_NOT_WRITABLE"
+        code = "DISK_FULL" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "OUTPUT_NOT_WRITABLE"
         raise LimnerError(
             code, f"{path} cannot be written ({error.strerror}).", "Choose another folder or free some space."
         ) from error
     finally:
         if temporary is not None:
-            os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
 
 
 def read_limner(path: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, NDArray[np.uint8]]]:

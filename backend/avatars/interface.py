@@ -63,7 +63,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class HeadMesh:
-    """The fitted head at the photograph's pose and neutral expression, with its 52 shape keys.
+    """The fitted head and neck, neutral, with its 52 shape keys.
 
     Args:
         vertices: [V, 3] float32 metres, head frame (origin between the ears at eye height, Z up, face along -Y).

@@ -87,7 +87,7 @@ def fit_heads(
     views = [_View.start(face, size) for face, size in zip(faces, sizes, strict=True)]
     mean, directions, actions = marks.on(model.mean), marks.on(model.identity), marks.on(model.actions)
     identity = np.zeros(len(directions))
-    confidence = _landmark_weights(marks.spread)
+    confidence: NDArray[np.float64] = _landmark_weights(marks.spread)
     directions_count = len(directions)
     prior = _action_prior(weights)
     for step in range(weights.iterations):
@@ -96,7 +96,7 @@ def fit_heads(
         shape = slice(0, directions_count)
         normal[shape, shape] += np.eye(directions_count) * weights.identity
         gradient[shape] -= weights.identity * identity
-        neutral = mean + np.tensordot(identity, directions, axes=1)
+        neutral = np.asarray(mean + np.tensordot(identity, directions, axes=1), np.float64)
         for index, view in enumerate(views):
             residual, jacobian = _linearise(view, neutral, directions, actions)
             size = np.linalg.norm(residual, axis=1) / view.side
@@ -118,7 +118,7 @@ def fit_heads(
         for index, view in enumerate(views):
             own = directions_count + index * (ACTIONS + 6)
             view.move(change[own : own + ACTIONS + 6])
-    neutral = mean + np.tensordot(identity, directions, axes=1)
+    neutral = np.asarray(mean + np.tensordot(identity, directions, axes=1), np.float64)
     body = model.neutral(identity)
     return [view.finished(identity, neutral, actions, body, confidence) for view in views]
 
@@ -166,7 +166,7 @@ class _View:
     def move(self, change: NDArray[np.float64]) -> None:
         self.coefficients = np.clip(self.coefficients + change[:ACTIONS], 0, 1)
         turn = change[ACTIONS : ACTIONS + 3]
-        turn = turn * min(1.0, 0.5 / (np.linalg.norm(turn) + 1e-12))
+        turn = turn * min(1.0, 0.5 / (float(np.linalg.norm(turn)) + 1e-12))
         self.rotation = Rotation.from_rotvec(turn).as_matrix() @ self.rotation
         self.translation = self.translation + change[ACTIONS + 3 :]
 
@@ -262,7 +262,7 @@ def _action_prior(weights: FitWeights) -> NDArray[np.float64]:
 
 def _landmark_weights(spread: NDArray[np.float32]) -> NDArray[np.float64]:
     """[478] Trust in landmarks whose places on the surface are known within ``spread`` metres; irises matter most."""
-    trust = 1 / (1 + (spread.astype(np.float64) / 0.004) ** 2)
+    trust = np.asarray(1 / (1 + (spread.astype(np.float64) / 0.004) ** 2))
     trust[IRISES] = 2.0
     return trust
 

@@ -17,6 +17,7 @@ from backend.avatars.zera.relief import Shell
 from backend.avatars.zera.render import PersonRenderer
 from backend.avatars.zera.surface import PersonSurface, bake_texture
 from backend.capture.image import Picture
+from backend.head.model import NECK_BEGINS
 from shared.camera import Camera
 
 PREVIEW_SIZE = 256
@@ -62,13 +63,17 @@ class ZeraAvatar:
         return self._renderer.render(request)
 
     def head_mesh(self) -> HeadMesh:
-        """The fitted head with its 52 shape keys and a texture baked from the photograph."""
+        """The fitted head and neck with 52 shape keys and a texture baked from the photograph."""
         model = self.person.model
+        kept = (model.head_share[model.faces] > NECK_BEGINS).all(axis=1)
+        used = np.unique(model.faces[kept])
+        index = np.zeros(len(model.mean), np.int32)
+        index[used] = np.arange(len(used))
         return HeadMesh(
-            vertices=self.person.neutral,
-            faces=model.faces,
-            shape_keys=model.actions,
-            uv=model.uv,
+            vertices=self.person.neutral[used],
+            faces=index[model.faces[kept]],
+            shape_keys=model.actions[:, used],
+            uv=model.uv[kept],
             texture=bake_texture(self._renderer),
         )
 
@@ -138,12 +143,11 @@ class ZeraAvatar:
         skin = SkinAppearance(
             iris_angle=float(description["iris_angle"]), **{name: tensors[f"skin.{name}"] for name in _SKIN_ARRAYS}
         )
-        person = Person(
-            **{name: tensors[f"person.{name}"] for name in _PERSON_ARRAYS}, canvas=canvas, skin=skin, **shells
-        )
+        neutral, coefficients, head_to_world = (tensors[f"person.{name}"] for name in _PERSON_ARRAYS)
+        person = Person(neutral, coefficients, head_to_world, canvas, skin, shells["hair"], shells["body"])
         picture = None
         if "reference" in pictures:
             reference = description["reference"]
             picture = Picture(pictures["reference"], None, Path(reference["name"]), reference["sha256"],
-                              pictures["reference"].shape[1::-1])  # fmt: skip
+                              (pictures["reference"].shape[1], pictures["reference"].shape[0]))  # fmt: skip
         return cls(person, picture, device)

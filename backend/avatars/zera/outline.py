@@ -10,7 +10,7 @@ from scipy.ndimage import distance_transform_edt
 from backend.capture.correspondence import correspondence
 from backend.capture.fit import HeadFit
 from backend.capture.rasteriser import Hits
-from backend.head.model import SKIN, head_model
+from backend.head.model import NECK_BEGINS, SKIN, head_model
 from backend.head.smooth import smooth_offset
 from shared.camera import Camera
 
@@ -84,7 +84,9 @@ def _inward(pixels: NDArray[np.float64], person: NDArray[np.float32], metre: flo
     model = head_model()
     column, row = np.clip(pixels.T, 0, np.array(person.shape[::-1])[:, None] - 1).astype(int)
     distance, (rows, columns) = distance_transform_edt(person < 0.5, return_indices=True)
-    outside = (model.head_share > 0.03) & (distance[row, column] > 1) & (distance[row, column] < FARTHEST * metre)
+    outside = (
+        (model.head_share > NECK_BEGINS) & (distance[row, column] > 1) & (distance[row, column] < FARTHEST * metre)
+    )
     pull = np.zeros((len(model.mean), 2))
     pull[outside] = np.stack([columns[row, column] - column, rows[row, column] - row], axis=1)[outside]
     return pull

@@ -20,7 +20,7 @@ from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, Person
 from backend.avatars.zera.relief import Shell
 from backend.capture.rasteriser import rasteriser
 from backend.compositing.layers import Samples, cover, merge, over, to_bytes
-from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, TEETH, TONGUE, bend
+from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, NECK_BEGINS, TEETH, TONGUE, bend
 from backend.nerf.images import look_up, project, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
 from shared.camera import Camera
@@ -70,7 +70,7 @@ class PersonRenderer:
     def _head_faces(self) -> NDArray[np.int32]:
         """The head model's faces down to the neck; the torso is the body shell's."""
         model = self.person.model
-        return model.faces[(model.head_share[model.faces] > 0.03).all(axis=1)]
+        return model.faces[(model.head_share[model.faces] > NECK_BEGINS).all(axis=1)]
 
     @cached_property
     def head_attributes(self) -> Tensor:
