@@ -45,8 +45,10 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--parent-pid", type=int, metavar="N", help="end when this process ends")
     with_device(serve)
 
-    reconstruct = command("reconstruct", "make an avatar from one or more pictures of a face")
-    reconstruct.add_argument("references", type=Path, nargs="+", metavar="REF", help="a picture of the person")
+    reconstruct = command("reconstruct", "make an avatar from a picture of a face")
+    reconstruct.add_argument(
+        "references", type=Path, nargs="+", metavar="REF", help="a picture of the person; of several, the first is used"
+    )
     reconstruct.add_argument("-o", "--output", type=Path, required=True, metavar="A.limner")
     reconstruct.add_argument("--kind", choices=["zera"], default="zera", help="kind of avatar (default: %(default)s)")
     reconstruct.add_argument(
@@ -55,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
         type=_positive,
         default=4,
         metavar="K",
-        help="how many of the pictures to keep at most (default: %(default)s)",
+        help="how many of the pictures to keep at most (default: %(default)s; for now it is one)",
     )
     reconstruct.add_argument("--report", type=Path, metavar="R.json", help="write what was found in the pictures")
     with_progress(reconstruct)

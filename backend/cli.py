@@ -94,6 +94,8 @@ def _reconstruct(options: argparse.Namespace, display: ProgressDisplay) -> int:
             temporary.write_text(json.dumps(report, indent=1), encoding="utf-8")
     display.end()
     print(options.output)
+    if unused := [Path(reference["path"]).name for reference in report["references"] if not reference["kept"]]:
+        display.note(f"Only the first picture is used; without effect: {', '.join(unused)}.")
     return EXIT_DONE
 
 
@@ -157,11 +159,11 @@ def posed(
     """
     import numpy as np
 
+    from backend.avatars.interface import photographed
     from shared.motion import MotionClip
 
     if clip is None:
-        clip = MotionClip.still()
-        clip.coefficients[:] = avatar.coefficients
+        clip = photographed(avatar)
     coefficients, rotation = clip.coefficients.copy(), clip.rotation.copy()
     for values in settings:
         for name, value in values.items():

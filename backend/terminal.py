@@ -52,6 +52,14 @@ class ProgressDisplay:
         if self.style == "json":
             self._line({"frame": number, "path": str(path)})
 
+    def note(self, text: str) -> None:
+        """Tell what the user should know although all went well."""
+        self.end()
+        if self.style == "json":
+            self._line({"note": text})
+        else:
+            sys.stderr.write(f"limner: {text}\n")
+
     def end(self) -> None:
         """Leave the bar's line."""
         if self._shown:

@@ -40,7 +40,7 @@ class RenderJob:
     """An avatar and a clip to frames. Result: ``frames`` (paths). Each finished frame comes in a ``Progress`` message.
 
     The clip is a ``.npz`` file, or parts ``coefficients`` [T, 52], ``rotation`` [T, 3] and ``location`` [T, 3] with
-    ``fps``.
+    ``fps``; without one it is the photograph's own expression, one frame.
     """
 
     avatar: str

@@ -10,6 +10,7 @@ import numpy as np
 
 from shared.arkit import ARKIT_NAMES
 from shared.camera import Camera
+from shared.motion import MotionClip
 
 Quality = Literal["preview", "final"]
 # "keep": the photograph's own background plate; "transparent"; [3] uint8 colour; or [H, W, 3] uint8 picture
@@ -117,3 +118,10 @@ class Avatar(Protocol):
 
     def save(self, path: Path) -> None:
         """Write the ``.limner`` file, beside its place and renamed into it."""
+
+
+def photographed(avatar: Avatar, fps: float = 25.0) -> MotionClip:
+    """The photograph as a clip of one frame: its own expression and pose, what is rendered where no clip is given."""
+    clip = MotionClip.still(1, fps)
+    clip.coefficients[:] = avatar.coefficients
+    return clip

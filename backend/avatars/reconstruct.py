@@ -46,7 +46,11 @@ def reconstruct(
     chosen = choose_device(device)
     progress(0.0, "reading the picture")
     picture = load_image(references[0])
-    person, measured = build_person(picture, progress)
+    try:
+        person, measured = build_person(picture, progress)
+    except LimnerError as error:
+        # whoever measures pixels does not know which file they are from
+        raise LimnerError(error.code, f"{references[0]}: {error.cause}", error.remedy) from error
     report = {
         "kind": kind,
         "references": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -13,6 +14,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from backend.capture.image import load_image
 from shared.camera import Camera
 from shared.errors import LimnerError
 from shared.motion import MotionClip
@@ -24,7 +26,8 @@ from .video import FilmWriter, sound_frames
 
 OTHER_FORMATS = {".avi", ".bmp", ".exr", ".gif", ".jpeg", ".jpg", ".mkv", ".mov", ".tif", ".tiff", ".webm", ".webp"}
 # raised when the rendering of a frame changes, so that --resume does not mix old frames with new ones
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
+LARGEST_SIDE = 8192
 
 
 @dataclass(frozen=True)
@@ -70,17 +73,19 @@ def background_from_text(text: str) -> Background:
         if len(color) != 3:
             raise LimnerError("WRONG_USE", f"{text} is not a colour.", "Write a colour as #rrggbb, such as #20a040.")
         return color
-    if not Path(text).is_file():
+    try:
+        status = Path(text).stat()
+    except (OSError, ValueError):
         raise LimnerError(
             "FILE_NOT_FOUND", f"{text} does not exist.", "Give keep, transparent, #rrggbb or a picture as background."
-        )
-    try:
-        with Image.open(text) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise LimnerError(
-            "IMAGE_UNREADABLE", f"{text} cannot be read as a picture ({error}).", "Give a PNG or JPEG as background."
-        ) from error
+        ) from None
+    return _background_picture(Path(text), status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _background_picture(path: Path, changed: int, size: int) -> np.ndarray:
+    """[H, W, 3] a background, decoded once for all the views and frames that show it while the file stays as it is."""
+    return load_image(path, LARGEST_SIDE, smallest_side=1).rgb
 
 
 def render_sequence(
@@ -123,7 +128,7 @@ def render_sequence(
         request = _request(clip, settings, number)
         digest = _digest(avatar, request)
         if not (settings.resume and all(is_whole(path, digest) for path in paths.values())):
-            _write(avatar.render(request), paths, digest, settings)
+            _write(avatar.render(request), paths, digest, see_through=_sees_through(request))
         files.append(next(iter(paths.values())))
         if on_frame:
             on_frame(number, files[-1])
@@ -150,8 +155,10 @@ def _check(clip: MotionClip, destination: Path, settings: SequenceSettings, numb
         raise LimnerError(
             "WRONG_USE", f"{', '.join(sorted(unknown)) or 'Nothing'} is no pass.", f"Choose of {', '.join(PASS_NAMES)}."
         )
-    if not 16 <= settings.size <= 8192:
-        raise LimnerError("WRONG_USE", f"{settings.size} pixels cannot be rendered.", "Choose a size of 16 to 8192.")
+    if not 16 <= settings.size <= LARGEST_SIDE:
+        raise LimnerError(
+            "WRONG_USE", f"{settings.size} pixels cannot be rendered.", f"Choose a size of 16 to {LARGEST_SIDE}."
+        )
     if isinstance(settings.camera, Sequence) and len(settings.camera) != len(clip):
         raise LimnerError(
             "WRONG_USE",
@@ -165,9 +172,11 @@ def _check(clip: MotionClip, destination: Path, settings: SequenceSettings, numb
     if suffix == ".mp4":
         if settings.passes != ("rgba",):
             raise LimnerError("WRONG_USE", "A film holds the rgba pass only.", "Render the passes to a folder.")
-        if isinstance(settings.background, str) and settings.background == "transparent":
+        if _sees_through(_request(clip, settings, numbers[0])):
             raise LimnerError(
-                "WRONG_USE", "H.264 has no transparency.", "Render to a folder, or choose a background colour."
+                "WRONG_USE",
+                "A film has no transparency, and only the photograph's own camera has the photograph's background.",
+                "Render to a folder, or choose a background colour or picture.",
             )
         if settings.audio:
             next(sound_frames(settings.audio))
@@ -205,7 +214,8 @@ def _digest(avatar: Avatar, request: FrameRequest) -> str:
     ):
         state.update(np.ascontiguousarray(array, np.float32).tobytes())
     background = request.background
-    words = [RENDERER_VERSION, avatar.kind, camera.to_json(), request.size, request.quality, request.passes]
+    words = [RENDERER_VERSION, avatar.kind, request.camera is None, camera.to_json()]
+    words += [request.size, request.quality, request.passes]
     words.append(background if isinstance(background, str) else list(background.shape))
     state.update(json.dumps(words).encode())
     if not isinstance(background, str):
@@ -225,21 +235,25 @@ def _pass_files(destination: Path, number: int, passes: Sequence[str], single: b
     return files
 
 
-def _write(frame: Frame, files: dict[str, Path], digest: str, settings: SequenceSettings) -> None:
-    for name, path in files.items():
-        pixels = getattr(frame, name)
+def _write(frame: Frame, files: dict[str, Path], digest: str, see_through: bool) -> None:
+    layers = {name: getattr(frame, name) for name in files}
+    for name, pixels in layers.items():
         if pixels is None:
             raise LimnerError("WRONG_USE", f"This avatar has no {name} pass.", "Leave that pass out.")
+    for name, path in files.items():
         if name == "depth":
-            write_depth(path, pixels, digest)
-        elif name == "rgba" and not _sees_through(settings.background):
-            write_png(path, pixels[..., :3], digest)
+            write_depth(path, layers[name], digest)
+        elif name == "rgba" and not see_through:
+            write_png(path, layers[name][..., :3], digest)
         else:
-            write_png(path, pixels, digest)
+            write_png(path, layers[name], digest)
 
 
-def _sees_through(background: Background) -> bool:
-    return isinstance(background, str) and background == "transparent"
+def _sees_through(request: FrameRequest) -> bool:
+    """Whether nothing stands behind the person: the photograph's background only fits the photograph's camera."""
+    if not isinstance(request.background, str):
+        return False
+    return request.background == "transparent" or request.camera is not None
 
 
 def _film(

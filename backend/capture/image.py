@@ -45,9 +45,9 @@ class Picture:
         return self.rgb.shape[1] / self.original_size[0]
 
 
-def load_image(path: Path | str, longest_side: int = WORKING_SIDE) -> Picture:
+def load_image(path: Path | str, longest_side: int = WORKING_SIDE, smallest_side: int = SMALLEST_SIDE) -> Picture:
     """Read a picture: EXIF turn applied, ICC profile converted to sRGB, first frame of an animation, at most
-    ``longest_side`` pixels long.
+    ``longest_side`` pixels long; refused where its shorter side has less than ``smallest_side`` pixels.
 
     Raises:
         LimnerError: FILE_NOT_FOUND, IMAGE_UNREADABLE, IMAGE_TOO_SMALL, IMAGE_TOO_LARGE.
@@ -64,7 +64,7 @@ def load_image(path: Path | str, longest_side: int = WORKING_SIDE) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns at half the size where it refuses; odd EXIF warns too
             with Image.open(path) as image:
-                turned, original_size = _upright(image, path, longest_side)
+                turned, original_size = _upright(image, path, longest_side, smallest_side)
                 rgb, alpha = _srgb(turned)
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
@@ -97,15 +97,17 @@ def _too_large(path: Path) -> LimnerError:
     )
 
 
-def _upright(image: Image.Image, path: Path, longest_side: int) -> tuple[Image.Image, tuple[int, int]]:
+def _upright(
+    image: Image.Image, path: Path, longest_side: int, smallest_side: int
+) -> tuple[Image.Image, tuple[int, int]]:
     """Decode, scale to the working size and turn upright; also the upright size in the file."""
     width, height = image.size
     if width * height > LARGEST_PIXELS:
         raise _too_large(path)
-    if min(width, height) < SMALLEST_SIDE:
+    if min(width, height) < smallest_side:
         raise LimnerError(
             "IMAGE_TOO_SMALL",
-            f"{path} is {width} x {height} pixels; the shorter side needs {SMALLEST_SIDE}.",
+            f"{path} is {width} x {height} pixels; the shorter side needs {smallest_side}.",
             "Choose a picture in which the face is at least 96 pixels wide, better 300.",
         )
     orientation = image.getexif().get(0x0112, 1)

@@ -85,10 +85,15 @@ def animate(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[
 
 def render(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[str, Any], Arrays]:
     """A clip to frames; see ``RenderJob``."""
+    from backend.avatars.interface import photographed
     from backend.avatars.sequence import SequenceSettings, background_from_text, render_sequence
 
     wanted: RenderJob = read_fields(RenderJob, parameters)
-    clip = _clip(wanted.clip, wanted.fps, parts) or MotionClip.still(1, wanted.fps)
+    clip = _clip(wanted.clip, wanted.fps, parts)
+    task.progress(0.0, "Loading the avatar")
+    avatar = task.avatars.get(wanted.avatar)
+    if clip is None:
+        clip = photographed(avatar, wanted.fps)
     whole = wanted.first is None and wanted.last is None
     settings = SequenceSettings(
         size=wanted.size,
@@ -100,13 +105,16 @@ def render(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[s
         audio=Path(wanted.audio) if wanted.audio else None,
         resume=wanted.resume,
     )
-    task.progress(0.0, "Loading the avatar")
-    avatar = task.avatars.get(wanted.avatar)
     destination = task.output(wanted.output, "frames")
     frames = render_sequence(avatar, clip, destination, settings, task.progress, task.frame)
     told = {file.path for file in task.files}
-    others = [path for name in wanted.passes if name != "rgba" for path in sorted((destination / name).glob("*.*"))]
-    for path in [*frames, *others]:
+    made = [*frames]
+    for name in wanted.passes:
+        if destination.suffix.lower() == ".png":
+            made += destination.parent.glob(f"{destination.stem}.{name}.*")
+        else:
+            made += [path for frame in frames for path in (destination / name).glob(f"{frame.stem}.*")]
+    for path in made:
         if str(path.absolute()) not in told:
             task.wrote(path)
     return {"frames": [str(path) for path in frames]}, {}
@@ -182,6 +190,8 @@ def _fits(parts: Parts, name: str, length: int) -> bool:
 
 def _clip(path: str | None, fps: float, parts: Parts) -> MotionClip | None:
     """The clip a message names or carries."""
+    if not 0 < fps <= 1000:
+        raise LimnerError("MESSAGE_INVALID", f"{fps} frames a second is no rate.", "Update the add-on.")
     if path is not None:
         return MotionClip.load(path)
     if "coefficients" not in parts:
@@ -191,8 +201,8 @@ def _clip(path: str | None, fps: float, parts: Parts) -> MotionClip | None:
         still = np.zeros((frames, 3), np.float32)
         clip = MotionClip(fps, parts["coefficients"], parts.get("rotation", still), parts.get("location", still))
         rows = (clip.coefficients, clip.rotation, clip.location)
-        if not frames or not fps > 0 or not all(np.isfinite(values).all() for values in rows):
-            raise ValueError("no frames, no rate or values that are not finite")
+        if not frames or not all(np.isfinite(values).all() for values in rows):
+            raise ValueError("no frames or values that are not finite")
         return clip
     except (ValueError, TypeError) as error:
         cause = f"The motion sent is malformed ({error})."

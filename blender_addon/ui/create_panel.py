@@ -27,6 +27,8 @@ class LIMNER_PT_create(SidebarPanel, bpy.types.Panel):
                 row = column.row(align=True)
                 row.label(text=Path(picture.path.replace("//", "", 1)).name, icon="IMAGE_DATA")
                 row.operator("limner.remove_picture", text="", icon="X", emboss=False).index = index
+            if len(settings.pictures) > 1:
+                column.label(text="For now only the first is used", icon="INFO")
         text = "Add Pictures" if settings.pictures else "Choose Pictures"
         layout.operator("limner.add_pictures", icon="ADD", text=text)
         layout.prop(settings, "match_scene")

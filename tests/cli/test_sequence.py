@@ -75,6 +75,33 @@ def test_resume_renders_what_is_missing_broken_or_changed_and_nothing_else(tmp_p
     assert (tmp_path / "0010.png").read_bytes() == whole
 
 
+def test_no_text_in_the_pictures(tmp_path: Path) -> None:
+    """Blender's sequencer and other viewers show text chunks over the picture."""
+    data = render_sequence(DrawnAvatar(), MotionClip.still(), tmp_path, SMALL)[0].read_bytes()
+    assert b"liMn" in data and not any(chunk in data for chunk in (b"tEXt", b"zTXt", b"iTXt"))
+
+
+def test_another_camera_has_no_background_to_keep(tmp_path: Path) -> None:
+    avatar = DrawnAvatar()
+    own = render_sequence(avatar, MotionClip.still(), tmp_path / "own", SMALL)[0]
+    other = SequenceSettings(size=64, camera=avatar.camera, resume=True)
+    with (
+        Image.open(own) as picture,
+        Image.open(render_sequence(avatar, MotionClip.still(), tmp_path / "own", other)[0]) as seen,
+    ):
+        assert (picture.mode, seen.mode) == ("RGB", "RGBA"), "and --resume does not take one for the other"
+    with pytest.raises(LimnerError, match="WRONG_USE"):
+        render_sequence(avatar, MotionClip.still(), tmp_path / "film.mp4", other)
+
+
+def test_a_pass_that_is_missing_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(LimnerError, match="no torso pass"):
+        render_sequence(
+            DrawnAvatar(), MotionClip.still(), tmp_path, SequenceSettings(size=64, passes=("rgba", "torso"))
+        )
+    assert os.listdir(tmp_path) == []
+
+
 def test_cancelling_leaves_whole_frames_only(tmp_path: Path, clip: MotionClip) -> None:
     def stop_at_half(fraction: float, stage: str) -> None:
         if fraction >= 0.5:

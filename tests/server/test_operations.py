@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 
+from backend.avatars import sequence
 from backend.server import operations
 from backend.server.task import AvatarCache, Task
 from shared import messages as wire
+from shared.arkit import ARKIT_INDEX
 from shared.errors import Cancelled, LimnerError
 from shared.messages_jobs import JOB_PARAMETERS
 from tests.cli.drawn_avatar import DrawnAvatar
@@ -76,6 +80,38 @@ def test_render_resumes_and_stops(task: Recorder, avatar: str, tmp_path: Path) -
     task.stop = True
     with pytest.raises(Cancelled):
         operations.render(task, {**parameters, "resume": False}, motion(4))
+
+
+def test_without_a_clip_the_photograph_s_own_expression_is_rendered(
+    task: Recorder, avatar: str, tmp_path: Path
+) -> None:
+    task.avatars.get(avatar).coefficients[ARKIT_INDEX["jawOpen"]] = 1.0
+
+    def rendered(name: str, parts: dict[str, np.ndarray]) -> bytes:
+        operations.render(task, {"avatar": avatar, "size": 64, "output": str(tmp_path / name)}, parts)
+        with Image.open(tmp_path / name / "0001.png") as picture:
+            return picture.tobytes()
+
+    jaw_open = {**motion(1), "coefficients": np.eye(52, dtype=np.float32)[[ARKIT_INDEX["jawOpen"]]]}
+    assert rendered("own", {}) == rendered("sent", jaw_open)
+
+
+def test_a_background_is_decoded_once_until_it_changes(
+    task: Recorder, avatar: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+    read = sequence.load_image
+    monkeypatch.setattr(
+        sequence, "load_image", lambda *arguments, **named: decoded.append(0) or read(*arguments, **named)
+    )
+    path = tmp_path / "behind.png"
+    for color in ((1, 2, 3), (4, 5, 6)):
+        Image.new("RGB", (64, 48), color).save(path)
+        os.utime(path, ns=(color[0] * 10**9, color[0] * 10**9))
+        for _ in range(3):
+            rgba = operations.view(task.avatars, wire.View(1, avatar, size=64, background=str(path)), {})["rgba"]
+            assert tuple(rgba[0, 0, :3]) == color
+    assert len(decoded) == 2
 
 
 def test_head_and_mesh(tmp_path: Path, avatar: str) -> None:
