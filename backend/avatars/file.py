@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
@@ -15,12 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from backend.avatars.interface import Avatar
 from shared.errors import LimnerError
+from shared.storage import written_whole
 
 FORMAT_VERSION = 1
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # the same avatar makes the same bytes
@@ -49,7 +48,8 @@ def load_avatar(path: str | os.PathLike[str], device: str = "auto") -> Avatar:
     """
     chosen = choose_device(device)
     description, tensors, pictures = read_limner(Path(path))
-    if description["kind"] == "zera":
+    kind = description.get("kind")
+    if kind == "zera":
         from backend.avatars.zera.avatar import ZeraAvatar
 
         try:
@@ -62,7 +62,7 @@ def load_avatar(path: str | os.PathLike[str], device: str = "auto") -> Avatar:
             ) from error
     raise LimnerError(
         "AVATAR_TOO_NEW",
-        f"{path} holds an avatar of the kind {description['kind']!r}, which this Limner does not know.",
+        f"{path} holds an avatar of the kind {kind!r}, which this Limner does not know.",
         "Update Limner, or reconstruct the avatar again.",
     )
 
@@ -86,27 +86,17 @@ def write_limner(
     Raises:
         LimnerError: ``OUTPUT_NOT_WRITABLE``, ``DISK_FULL``.
     """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-        with open(temporary, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            members = {"avatar.json": json.dumps({"format": FORMAT_VERSION, **description}, indent=1).encode()}
-            members["avatar.safetensors"] = save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()})
-            for name, pixels in pictures.items():
-                members[f"{name}.png"] = _png(pixels)
-            for name, content in {**members, **files}.items():
-                archive.writestr(zipfile.ZipInfo(name, _TIMESTAMP), content)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        code = "DISK_FULL" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "OUTPUT_NOT_WRITABLE"
-        raise LimnerError(
-            code, f"{path} cannot be written ({error.strerror}).", "Choose another folder or free some space."
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    members = {"avatar.json": json.dumps({"format": FORMAT_VERSION, **description}, indent=1).encode()}
+    members["avatar.safetensors"] = save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()})
+    for name, pixels in pictures.items():
+        members[f"{name}.png"] = _png(pixels)
+    with (
+        written_whole(path) as temporary,
+        open(temporary, "wb") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for name, content in {**members, **files}.items():
+            archive.writestr(zipfile.ZipInfo(name, _TIMESTAMP), content)
 
 
 def read_limner(path: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, NDArray[np.uint8]]]:
@@ -120,7 +110,7 @@ def read_limner(path: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[st
     try:
         with zipfile.ZipFile(path) as archive:
             description = json.loads(archive.read("avatar.json"))
-            if description["format"] > FORMAT_VERSION:
+            if int(description["format"]) > FORMAT_VERSION:
                 raise LimnerError(
                     "AVATAR_TOO_NEW", f"{path} was written by a newer Limner.", "Update Limner to open it."
                 )
@@ -131,7 +121,9 @@ def read_limner(path: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[st
                 if name.endswith(".png")
             }
             return description, tensors, pictures
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, SafetensorError) as error:
+    except LimnerError:
+        raise
+    except Exception as error:  # what reads zips, JSON, tensors and pictures answers damage with any kind of error
         raise LimnerError(
             "AVATAR_UNREADABLE", f"{path} is not a whole .limner file ({error}).", "Reconstruct the avatar again."
         ) from error

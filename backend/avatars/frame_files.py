@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from shared.errors import LimnerError
+from shared.storage import storage_error, written_whole
 
 # zlib level of the PNGs: 3 takes half the time of 6 and a tenth more room
 PNG_COMPRESSION = 3
@@ -21,37 +17,6 @@ DIGEST_KEY = "limner-request"
 # a private chunk: viewers, Blender's sequencer among them, show text chunks over the picture
 DIGEST_CHUNK = b"liMn"
 PNG_END = struct.pack(">I4sI", 0, b"IEND", 0xAE426082)
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-def storage_error(error: Exception, path: Path) -> LimnerError:
-    """What a failed write tells the user: ``DISK_FULL`` or ``OUTPUT_NOT_WRITABLE``."""
-    number = getattr(error, "errno", None)
-    if number in FULL or any(os.strerror(full) in str(error) for full in FULL):
-        return LimnerError(
-            "DISK_FULL", f"There is no room left to write {path}.", "Free some space, then go on with --resume."
-        )
-    reason = os.strerror(number) if number else str(error)
-    return LimnerError("OUTPUT_NOT_WRITABLE", f"{path} cannot be written ({reason}).", "Choose another place for it.")
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path``: renamed into it when the block ends well, removed when it does not.
-
-    Raises:
-        LimnerError: ``DISK_FULL`` or ``OUTPUT_NOT_WRITABLE``.
-    """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise storage_error(error, path) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def write_png(path: Path, pixels: np.ndarray, digest: str = "") -> None:

@@ -19,8 +19,9 @@ from shared.camera import Camera
 from shared.errors import LimnerError
 from shared.motion import MotionClip
 from shared.progress import Progress, part, silent
+from shared.storage import storage_error, written_whole
 
-from .frame_files import is_whole, storage_error, write_depth, write_png, written_whole
+from .frame_files import is_whole, write_depth, write_png
 from .interface import PASS_NAMES, Avatar, Background, Frame, FrameRequest, Quality
 from .video import FilmWriter, sound_frames
 

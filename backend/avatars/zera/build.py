@@ -27,6 +27,7 @@ MARGIN = 0.35  # of the face's side
 CELLS_PER_FACE = 52  # grid cells of a shell along the face's side
 RIM_BEHIND_EARS = 0.012  # metres: where the front and the back of hair meet
 CHEST = 0.08  # metres: how far clothes stand before the shoulders' depth where nothing else tells
+EAR_REACH = 0.05  # metres: how far an ear may lie from the head model's
 NECK_SHARE = 0.97  # less of the head's motion than this is neck or torso
 CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
 
@@ -220,6 +221,11 @@ def _uncovered(scene: _Scene) -> NDArray[np.float32]:
     masks = scene.masks
     beyond = np.clip(1.5 - 2 * gaussian_filter(np.isfinite(scene.hits.depth).astype(np.float32), 1.0), 0, 1)
     wide = binary_opening(masks.face * beyond > 0.3, iterations=max(3, round(0.007 * scene.metre)))
+    ears = (np.abs(head_model().mean[:, 0]) > 0.075) & (head_model().mean[:, 1] > -0.03)
+    column, row = np.clip(scene.camera.project(scene.world[ears])[:, :2].T, 0, np.array(wide.shape[::-1])[:, None] - 1)
+    near_ears = np.ones(wide.shape, bool)
+    near_ears[row.astype(int), column.astype(int)] = False
+    wide &= distance_transform_edt(near_ears) < EAR_REACH * scene.metre
     own = binary_dilation(wide, iterations=max(4, round(0.01 * scene.metre))) | (masks.hair > 0.15)
     rest = (masks.person - masks.neck - masks.clothes - masks.hair).clip(0, 1)
     over_ears = binary_dilation(wide, iterations=2) | (beyond > 0.5)

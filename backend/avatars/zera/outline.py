@@ -19,6 +19,7 @@ OVAL = np.array([10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397,
                  148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109])  # fmt: skip
 REACH = 0.02  # metres: skin further from the head model than this is something else, an ear or a hand
 FARTHEST = 0.05  # metres: as far as vertices are pulled inwards
+PULL = 0.6  # against smoothness: a single pixel must not make a spike
 OVERSHOOT = 0.0012  # metres: the matte cuts what stands out, but nothing fills what falls short
 
 
@@ -57,7 +58,9 @@ def conformed(
     at_pulled = sparse.coo_matrix((np.ones(len(pulled)), (np.arange(len(pulled)), pulled)), (len(pulled), len(pull)))
     places = sparse.vstack([at_pulled, marks.matrix(len(pull))[held]]).tocsr()
     offsets = np.concatenate([in_camera @ head_to_camera, np.zeros((len(held), 3))])
-    return fit.neutral + smooth_offset(model, places, offsets, np.full(len(offsets), 2.0))
+    return fit.neutral + smooth_offset(
+        model, places, offsets, np.concatenate([np.full(len(pulled), PULL), np.full(len(held), 2.0)])
+    )
 
 
 def _outward(hits: Hits, face: NDArray[np.float32], metre: float) -> NDArray[np.float64]:

@@ -228,9 +228,9 @@ class PersonRenderer:
         shown_mirror, _, _, by_mirror = self._photographed(found[:, 3:6], found[:, 7], cosine)
         eyes_seen, mouth_seen = cut[:, 1:2], cut[:, 2:3]
         # skin does not take the colours of what shows through lids and lips, nor the other way round
-        on_skin = trust * (1 - smoothstep(0.5, 0.95, torch.maximum(eyes_seen, mouth_seen)))
-        trust = torch.where(eye, smoothstep(0.3, 0.8, eyes_seen), on_skin)
-        trust = torch.where(inside, smoothstep(0.3, 0.8, mouth_seen) * on_skin.new_tensor(1.0), trust)
+        on_skin = trust * (1 - smoothstep(0.6, 1.0, torch.maximum(eyes_seen, mouth_seen)))
+        trust = torch.where(eye, smoothstep(0.1, 0.4, eyes_seen), on_skin)
+        trust = torch.where(inside, smoothstep(0.1, 0.4, mouth_seen), trust)
         trust = torch.where(socket, torch.zeros_like(trust), trust)
         own = self._eye_colour(off_iris) if bool(eye.any()) else fallback
         stand_in = torch.where(eye, own, fallback)
