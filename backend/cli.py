@@ -84,8 +84,8 @@ def _reconstruct(options: argparse.Namespace, display: ProgressDisplay) -> int:
     _must_be_writable(options.output, ".limner")
     if options.report:
         _must_be_writable(options.report, ".json")
-    from backend.avatars.frame_files import written_whole
     from backend.avatars.reconstruct import reconstruct
+    from shared.storage import written_whole
 
     avatar, report = reconstruct(options.references, options.kind, options.kept, display)
     avatar.save(options.output)
@@ -181,6 +181,8 @@ def _camera(text: str) -> Camera | list[Camera] | None:
     _must_exist(Path(text), "camera")
     try:
         data = json.loads(Path(text).read_text(encoding="utf-8"))
+        if not data:
+            raise ValueError("it is empty")
         return [Camera.from_json(item) for item in data] if isinstance(data, list) else Camera.from_json(data)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LimnerError(

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_ASPECT = 100.0  # of a picture's sides
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -56,10 +58,18 @@ class Camera:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Camera:
-        """The inverse of :meth:`to_json`; raises ``KeyError`` or ``ValueError`` on malformed data."""
-        return cls(
+        """The inverse of :meth:`to_json`; raises ``KeyError``, ``TypeError`` or ``ValueError`` on malformed data."""
+        camera = cls(
             np.asarray(data["intrinsics"], np.float64),
             np.asarray(data["world_to_camera"], np.float64),
             int(data["width"]),
             int(data["height"]),
         )
+        if not 1 / MOST_ASPECT <= camera.width / max(camera.height, 1) <= MOST_ASPECT:
+            raise ValueError(f"no picture is {camera.width} x {camera.height}")
+        if not (np.isfinite(camera.intrinsics).all() and min(camera.intrinsics[0, 0], camera.intrinsics[1, 1]) > 0):
+            raise ValueError("the focal lengths must be above zero")
+        rotation = camera.world_to_camera[:3, :3]
+        if not (np.isfinite(camera.world_to_camera).all() and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3)):
+            raise ValueError("world_to_camera must be rigid: a rotation and a translation")
+        return camera

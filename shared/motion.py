@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,9 @@ import numpy as np
 
 from .arkit import ARKIT_NAMES
 from .errors import LimnerError
+from .storage import written_whole
+
+MOST_FPS = 1000.0
 
 
 @dataclass(frozen=True)
@@ -73,36 +75,22 @@ class MotionClip:
         """Write the clip as ``.npz``, beside its place and renamed into it.
 
         Raises:
-            LimnerError: ``OUTPUT_NOT_WRITABLE`` when the folder cannot be written.
+            LimnerError: ``DISK_FULL`` or ``OUTPUT_NOT_WRITABLE``.
         """
-        path = Path(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-            try:
-                with open(temporary, "wb") as file:
-                    np.savez_compressed(
-                        file,
-                        fps=np.float64(self.fps),
-                        arkit=np.array(ARKIT_NAMES),
-                        coefficients=self.coefficients,
-                        rotation=self.rotation,
-                        location=self.location,
-                    )
-                os.replace(temporary, path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise LimnerError(
-                "OUTPUT_NOT_WRITABLE",
-                f"{path} cannot be written ({error.strerror}).",
-                "Choose another folder or free some space.",
-            ) from error
+        with written_whole(Path(path)) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(
+                file,
+                fps=np.float64(self.fps),
+                arkit=np.array(ARKIT_NAMES),
+                coefficients=self.coefficients,
+                rotation=self.rotation,
+                location=self.location,
+            )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MotionClip:
-        """Read a clip written by :meth:`save`; actions are matched by name, missing ones are zero.
+        """Read a clip written by :meth:`save`, or by hand: actions are matched by name, missing ones are zero, and
+        values beyond [0, 1] are cut off.
 
         Raises:
             LimnerError: ``FILE_NOT_FOUND`` or ``MOTION_UNREADABLE``.
@@ -116,8 +104,13 @@ class MotionClip:
                 for column, name in enumerate(ARKIT_NAMES):
                     if name in names:
                         coefficients[:, column] = data["coefficients"][:, names.index(name)]
-                return cls(float(data["fps"]), coefficients, data["rotation"], data["location"])
-        except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
+                clip = cls(float(data["fps"]), coefficients.clip(0, 1), data["rotation"], data["location"])
+            if not (0 < clip.fps <= MOST_FPS and len(clip)):
+                raise ValueError(f"{len(clip)} frames at {clip.fps:g} a second")
+            if not all(np.isfinite(rows).all() for rows in (clip.coefficients, clip.rotation, clip.location)):
+                raise ValueError("values that are not finite")
+            return clip
+        except Exception as error:  # damaged archives are answered with any kind of error
             raise LimnerError(
                 "MOTION_UNREADABLE",
                 f"{path} is not a motion clip ({error}).",

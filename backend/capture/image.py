@@ -70,8 +70,9 @@ def load_image(path: Path | str, longest_side: int = WORKING_SIDE, smallest_side
         raise _too_large(path) from error
     except UnidentifiedImageError as error:
         raise _unreadable(path, "its contents are no image format that can be read here") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError, MemoryError) as error:
-        # Pillow's decoders answer damaged files with any of these
+    except LimnerError:
+        raise
+    except Exception as error:  # Pillow's decoders answer damaged files with any kind of error
         raise _unreadable(path, str(error) or type(error).__name__) from error
     if alpha is not None:
         if alpha.min() == 255:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.errors import LimnerError
+from shared.storage import storage_error
 
 
 @contextmanager
@@ -28,13 +27,7 @@ def staged(path: Path) -> Iterator[Path]:
         for file in sorted(folder.iterdir(), key=lambda file: file.name == path.name):
             os.replace(file, path.parent / file.name)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise LimnerError("DISK_FULL", f"There is no room for {path}.", "Free some space.") from error
-        raise LimnerError(
-            "OUTPUT_NOT_WRITABLE",
-            f"{path} cannot be written ({error.strerror or error}).",
-            "Choose another folder or close the program that holds the file.",
-        ) from error
+        raise storage_error(error, path) from error
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -17,7 +17,7 @@ from shared.camera import Camera
 from shared.errors import LimnerError
 from shared.messages import Parts, View, read_fields
 from shared.messages_jobs import AnimateJob, HeadJob, MeshJob, ReconstructJob, RenderJob
-from shared.motion import MotionClip
+from shared.motion import MOST_FPS, MotionClip
 
 from .task import AvatarCache, Task
 
@@ -190,7 +190,7 @@ def _fits(parts: Parts, name: str, length: int) -> bool:
 
 def _clip(path: str | None, fps: float, parts: Parts) -> MotionClip | None:
     """The clip a message names or carries."""
-    if not 0 < fps <= 1000:
+    if not 0 < fps <= MOST_FPS:
         raise LimnerError("MESSAGE_INVALID", f"{fps} frames a second is no rate.", "Update the add-on.")
     if path is not None:
         return MotionClip.load(path)
