@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 from pathlib import Path
 
 from shared.arkit import ARKIT_INDEX
@@ -79,12 +80,12 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--camera", default="source", metavar="source|FILE.json", help="(default: the photograph's)")
     render.add_argument(
         "--yaw",
-        type=float,
+        type=_degrees,
         default=0.0,
         metavar="DEG",
         help="turn the head from the photograph's pose to its left (right in the picture)",
     )
-    render.add_argument("--pitch", type=float, default=0.0, metavar="DEG", help="bow the head; negative looks up")
+    render.add_argument("--pitch", type=_degrees, default=0.0, metavar="DEG", help="bow the head; negative looks up")
     render.add_argument(
         "--set",
         dest="settings",
@@ -143,6 +144,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _degrees(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text} is no angle")
     return number
 
 

@@ -151,6 +151,12 @@ def _check(clip: MotionClip, destination: Path, settings: SequenceSettings, numb
     suffix = destination.suffix.lower()
     if suffix in OTHER_FORMATS:
         raise LimnerError("FORMAT_UNKNOWN", f"{suffix} is not written.", "Render to a folder, a .png or an .mp4.")
+    if destination.exists() and destination.is_dir() == (suffix in (".mp4", ".png")):
+        raise LimnerError(
+            "OUTPUT_NOT_WRITABLE",
+            f"{destination} is a {'folder' if destination.is_dir() else 'file'} already.",
+            "Name a new .png or .mp4, or a folder.",
+        )
     unknown = set(settings.passes) - set(PASS_NAMES)
     if unknown or not settings.passes:
         raise LimnerError(

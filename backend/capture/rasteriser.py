@@ -10,7 +10,7 @@ import ctypes
 import os
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,27 +34,59 @@ void main() { hit = vec4(float(gl_PrimitiveID + 1), barycentric, 1.0 / gl_FragCo
 NEAR, FAR = 0.02, 100.0  # metres
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hits:
     """What a rasterised view shows.
 
     Args:
-        triangle: [H, W] int32, the index of the triangle seen, -1 where none is.
-        barycentric: [H, W, 3] float32, perspective-correct weights of the triangle's corners.
-        depth: [H, W] float32 metres along the camera's axis, ``inf`` where no triangle is.
+        buffer: [H, W, 4] float32: triangle + 1 (0 where none is), first two barycentric weights, depth.
     """
 
-    triangle: np.ndarray
-    barycentric: np.ndarray
-    depth: np.ndarray
+    buffer: np.ndarray
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """[N] indices into the flat picture of the pixels that show a triangle."""
+        return np.flatnonzero(self.buffer[..., 0])
+
+    @cached_property
+    def seen_triangle(self) -> np.ndarray:
+        """[N] int32 the triangles they show."""
+        return self.buffer.reshape(-1, 4)[self.seen, 0].astype(np.int32) - 1
+
+    @cached_property
+    def seen_barycentric(self) -> np.ndarray:
+        """[N, 3] float32 perspective-correct weights of the triangles' corners."""
+        first_two = self.buffer.reshape(-1, 4)[self.seen, 1:3]
+        return np.concatenate([first_two, 1 - first_two.sum(axis=1, keepdims=True)], axis=1)
+
+    @cached_property
+    def triangle(self) -> np.ndarray:
+        """[H, W] int32, the index of the triangle seen, -1 where none is."""
+        return self.buffer[..., 0].astype(np.int32) - 1
+
+    @cached_property
+    def barycentric(self) -> np.ndarray:
+        """[H, W, 3] float32, perspective-correct weights of the triangle's corners."""
+        first, second = self.buffer[..., 1], self.buffer[..., 2]
+        return np.stack([first, second, 1 - first - second], axis=-1)
+
+    @cached_property
+    def depth(self) -> np.ndarray:
+        """[H, W] float32 metres along the camera's axis, ``inf`` where no triangle is."""
+        return np.where(self.buffer[..., 0] > 0, self.buffer[..., 3], np.float32(np.inf))
 
     def interpolate(self, faces: np.ndarray, attribute: np.ndarray, fill: float = 0.0) -> np.ndarray:
         """Carry a per-vertex attribute to the pixels: [V, C] -> [H, W, C] float32, ``fill`` where no triangle is."""
-        seen = self.triangle >= 0
-        out = np.full((*self.triangle.shape, attribute.shape[1]), fill, np.float32)
-        corners = attribute[faces[self.triangle[seen]]]
-        out[seen] = np.einsum("nkc,nk->nc", corners, self.barycentric[seen], dtype=np.float32)
-        return out
+        height, width, _ = self.buffer.shape
+        attribute = np.asarray(attribute, np.float32)
+        corners, weights = faces[self.seen_triangle], self.seen_barycentric
+        found = attribute[corners[:, 0]] * weights[:, :1]
+        found += attribute[corners[:, 1]] * weights[:, 1:2]
+        found += attribute[corners[:, 2]] * weights[:, 2:]
+        out = np.full((height * width, attribute.shape[1]), fill, np.float32)
+        out[self.seen] = found
+        return out.reshape(height, width, -1)
 
 
 class Rasteriser:
@@ -126,7 +158,7 @@ class Rasteriser:
         self._context.make_current()
         width, height = camera.width, camera.height
         clip = vertices @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
-        corners = np.ascontiguousarray((clip @ _clip_matrix(camera).T + _CLIP_OFFSET)[faces.reshape(-1)], np.float32)
+        corners = (clip @ _clip_matrix(camera).T + _CLIP_OFFSET).astype(np.float32)[faces.reshape(-1)]
 
         self._resize(width, height)
         gl.glViewport(0, 0, width, height)
@@ -147,10 +179,7 @@ class Rasteriser:
         gl.glDrawArrays(gl.GL_TRIANGLES, 0, len(corners))
         pixels = np.empty((height, width, 4), np.float32)
         gl.glReadPixels(0, 0, width, height, gl.GL_RGBA, gl.GL_FLOAT, pixels)
-
-        triangle = pixels[..., 0].astype(np.int32) - 1
-        b0, b1 = pixels[..., 1], pixels[..., 2]
-        return Hits(triangle, np.stack([b0, b1, 1 - b0 - b1], axis=-1), np.where(triangle >= 0, pixels[..., 3], np.inf))
+        return Hits(pixels)
 
 
 _CLIP_OFFSET = np.array([0.0, 0.0, -2 * FAR * NEAR / (FAR - NEAR), 0.0])

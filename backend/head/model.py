@@ -51,10 +51,12 @@ class HeadModel:
         """[80] standard deviations -> [V, 3] the neutral body of that identity."""
         return self.mean + np.tensordot(identity, self.identity, axes=1)
 
-    def expressed(self, neutral: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-        """Add facial actions: neutral [V, 3] and coefficients [52] in [0, 1] -> [V, 3]."""
+    def expressed(
+        self, neutral: np.ndarray, coefficients: np.ndarray, actions: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Add facial actions, the model's or a person's own [52, V, 3]: [V, 3] and [52] in [0, 1] -> [V, 3]."""
         used = np.flatnonzero(coefficients)
-        return neutral + np.tensordot(coefficients[used], self.actions[used], axes=1)
+        return neutral + np.tensordot(coefficients[used], (self.actions if actions is None else actions)[used], axes=1)
 
 
 def bend(vertices: np.ndarray, head_share: np.ndarray, rotation: np.ndarray, location: np.ndarray) -> np.ndarray:

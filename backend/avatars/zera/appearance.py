@@ -96,6 +96,13 @@ def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> 
     return total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-20)
 
 
+def vertex_areas(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float64]:
+    """[V] area of the faces around each vertex, square metres."""
+    corners = vertices[faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    return np.asarray(np.bincount(faces.ravel(), np.repeat(area, 3), len(vertices)), np.float64)
+
+
 def _smoothstep(low: float, high: float, value: NDArray[np.floating]) -> NDArray[np.floating]:
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)

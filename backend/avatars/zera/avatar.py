@@ -72,7 +72,7 @@ class ZeraAvatar:
         return HeadMesh(
             vertices=self.person.neutral[used],
             faces=index[model.faces[kept]],
-            shape_keys=model.actions[:, used],
+            shape_keys=self.person.actions[:, used],
             uv=model.uv[kept],
             texture=bake_texture(self._renderer),
         )

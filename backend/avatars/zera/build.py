@@ -11,6 +11,7 @@ from scipy.ndimage import binary_dilation, binary_opening, distance_transform_ed
 
 from backend.avatars.zera.appearance import skin_appearance
 from backend.avatars.zera.data import NO_SURFACE, Canvas, Person
+from backend.avatars.zera.lids import BLINKS, closing_lids
 from backend.avatars.zera.outline import conformed
 from backend.avatars.zera.relief import Shell, bind, inflate, shell
 from backend.capture.detection import FaceLandmarks, detect_face
@@ -90,7 +91,7 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     hair, hair_alpha = _hair_shell(scene, body_front)
     progress(0.6, "filling what is hidden")
     # the farthest around: a bilinear look-up at an outline must not hide what is seen there
-    depth = maximum_filter(np.where(np.isfinite(scene.hits.depth), scene.hits.depth, 0), 3) - scene.depth
+    depth = maximum_filter(np.where(np.isfinite(scene.hits.depth), scene.hits.depth, 0), 5) - scene.depth
     bodily = masks.clothes + masks.neck
     canvas = Canvas(
         camera=scene.camera,
@@ -122,7 +123,9 @@ def _scene(masks: Masks, fit: HeadFit, margin: int) -> _Scene:
     intrinsics[:2, 2] += margin
     camera = Camera(intrinsics, camera.world_to_camera, camera.width + 2 * margin, camera.height + 2 * margin)
     model = head_model()
-    source = model.expressed(fit.neutral, fit.coefficients)
+    actions = model.actions.copy()
+    actions[list(BLINKS)] = closing_lids(fit.neutral)
+    source = model.expressed(fit.neutral, fit.coefficients, actions)
     world = source @ fit.head_to_world[:3, :3].T + fit.head_to_world[:3, 3]
     hits = rasteriser().draw(world, model.faces, camera)
     depth = float(camera.world_to_camera[2, 3])

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.avatars.zera.lids import BLINKS, closing_lids
 from backend.avatars.zera.relief import Shell
 from backend.head.model import HeadModel, head_model
 from shared.camera import Camera
@@ -101,9 +102,20 @@ class Person:
         return Camera(intrinsics, canvas.world_to_camera, canvas.width - 2 * margin, canvas.height - 2 * margin)
 
     @cached_property
+    def actions(self) -> NDArray[np.float32]:
+        """[52, V, 3] the model's facial actions, the blinks fitted to this person's eyes."""
+        actions = self.model.actions.copy()
+        actions[list(BLINKS)] = closing_lids(self.neutral)
+        return actions
+
+    def expressed(self, coefficients: NDArray[np.floating]) -> NDArray[np.float32]:
+        """[52] in [0, 1] -> [V, 3] the unturned head with that expression, head frame."""
+        return self.model.expressed(self.neutral, coefficients, self.actions).astype(np.float32)
+
+    @cached_property
     def source_vertices(self) -> NDArray[np.float32]:
         """[V, 3] the head in the photograph, head frame."""
-        return self.model.expressed(self.neutral, self.coefficients).astype(np.float32)
+        return self.expressed(self.coefficients)
 
     def to_world(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Head frame of the photograph's head to the world, [N, 3]."""

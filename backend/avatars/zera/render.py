@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend.avatars.interface import Frame, FrameRequest
-from backend.avatars.zera.appearance import eye_directions, vertex_normals
+from backend.avatars.zera.appearance import eye_directions, vertex_areas, vertex_normals
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, Person
 from backend.avatars.zera.relief import Shell
 from backend.capture.rasteriser import rasteriser
@@ -60,7 +60,7 @@ class PersonRenderer:
         self._world_to_camera = self._tensor(canvas.camera.world_to_camera)
         self._eye_profile = self._tensor(person.skin.eye_profile).T[:, None]
         self._shell_source = {
-            id(shell): person.to_world(shell.vertices).astype(np.float32) for shell in (person.hair, person.body)
+            id(shell): self._tensor(person.to_world(shell.vertices)) for shell in (person.hair, person.body)
         }
 
     def _tensor(self, values: NDArray) -> Tensor:
@@ -103,7 +103,7 @@ class PersonRenderer:
         """The head model's and the shells' vertices in the world for a request: [V, 3] and by shell id [N, 3]."""
         person, model = self.person, self.person.model
         coefficients = person.coefficients if request.coefficients is None else np.asarray(request.coefficients)
-        expressed = model.expressed(person.neutral, coefficients)
+        expressed = person.expressed(coefficients)
         moved = expressed - person.source_vertices
         head = bend(expressed, model.head_share, request.rotation, request.location)
         shells = {}
@@ -120,7 +120,7 @@ class PersonRenderer:
         surfaces = [self._head_samples(head, camera)]
         for shell, picture in ((self.person.hair, self._level.hair), (self.person.body, self._level.body)):
             vertices = shells[id(shell)]
-            surfaces += [self._shell_samples(shell, vertices, picture, camera, back) for back in (False, True)]
+            surfaces += self._shell_samples(shell, vertices, picture, camera)
         height, width = camera.height, camera.width
         person = merge(surfaces, height * width)
         rgba = to_bytes(over(person, self._backdrop(request, camera)), height, width)
@@ -149,7 +149,7 @@ class PersonRenderer:
         colour, opacity = self.skin_colour(self.head_attributes, torch.ones(len(head), device=self.device))
         found = [(head, self._head_faces, colour.cpu().numpy(), opacity.cpu().numpy())]
         for shell, picture in ((self.person.hair, self._level.hair), (self.person.body, self._level.body)):
-            at = project(self._tensor(self._shell_source[id(shell)]), self._intrinsics, self._world_to_camera)
+            at = project(self._shell_source[id(shell)], self._intrinsics, self._world_to_camera)
             rgba = look_up(picture, at).cpu().numpy()
             found.append((shells[id(shell)], shell.faces, rgba[:, :3], rgba[:, 3]))
         return found
@@ -181,35 +181,56 @@ class PersonRenderer:
         return look_up(self._level.plate, (pixels.T + margin) / pixels.new_tensor([canvas.width, canvas.height]))
 
     def _hits(
-        self, vertices: NDArray, faces: NDArray, camera: Camera, attributes: Tensor
+        self, vertices: NDArray, normals: NDArray, faces: NDArray, camera: Camera, attributes: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Pixels [N], depth [N], interpolated attributes [N, C] and cosine of the angle of view [N] of a mesh."""
         hits = rasteriser().draw(vertices, faces, camera)
-        seen = np.flatnonzero(hits.triangle.ravel() >= 0)
-        corners = torch.as_tensor(faces[hits.triangle.ravel()[seen]].astype(np.int64), device=self.device)
-        weights = self._tensor(hits.barycentric.reshape(-1, 3)[seen])
-        normals = self._tensor(vertex_normals(vertices, faces))
-        places = self._tensor(vertices)
-        everything = torch.cat([attributes, normals, places], dim=1)
-        found = (everything[corners] * weights[..., None]).sum(dim=1)
-        normal, place = found[:, -6:-3], found[:, -3:]
-        to_camera = self._tensor(camera.position) - place
-        cosine = (normal * to_camera).sum(dim=1) / (normal.norm(dim=1) * to_camera.norm(dim=1) + 1e-9)
-        pixel = torch.as_tensor(seen, device=self.device)
-        return pixel, self._tensor(hits.depth.ravel()[seen]), found[:, :-6], cosine
+        corners = torch.as_tensor(faces[hits.seen_triangle].astype(np.int64), device=self.device)
+        weights = self._tensor(hits.seen_barycentric)
+        to_camera = camera.position - vertices
+        to_camera /= np.linalg.norm(to_camera, axis=1, keepdims=True)
+        cosines = self._tensor((normals * to_camera).sum(axis=1, keepdims=True))
+        everything = torch.cat([attributes, cosines], dim=1)
+        found = everything[corners[:, 0]] * weights[:, :1]
+        found += everything[corners[:, 1]] * weights[:, 1:2]
+        found += everything[corners[:, 2]] * weights[:, 2:]
+        pixel = torch.as_tensor(hits.seen, device=self.device)
+        depth = self._tensor(hits.depth.reshape(-1)[hits.seen])
+        return pixel, depth, found[:, :-1], found[:, -1].clamp(0, 1)
 
-    def _shell_samples(self, shell: Shell, vertices: NDArray, picture: Tensor, camera: Camera, back: bool) -> Samples:
+    def _shell_samples(self, shell: Shell, vertices: NDArray, picture: Tensor, camera: Camera) -> list[Samples]:
+        """The front sheet's samples and the back sheet's."""
         half = len(shell.faces) // 2
-        faces = shell.faces[half:] if back else shell.faces[:half]
-        pixel, depth, source, cosine = self._hits(vertices, faces, camera, self._tensor(self._shell_source[id(shell)]))
-        found = look_up(picture, project(source, self._intrinsics, self._world_to_camera))
-        opacity = smoothstep(0.6, 0.95, found[:, 3]) if back else found[:, 3]
-        return Samples(pixel, depth, found[:, :3], opacity * surface_opacity(cosine, SHELL_BAND))
+        normals = vertex_normals(vertices, shell.faces)
+        source = self._shell_source[id(shell)]
+        samples = []
+        for back, faces in ((False, shell.faces[:half]), (True, shell.faces[half:])):
+            pixel, depth, places, cosine = self._hits(vertices, normals, faces, camera, source)
+            found = look_up(picture, project(places, self._intrinsics, self._world_to_camera))
+            opacity = smoothstep(0.6, 0.95, found[:, 3]) if back else found[:, 3]
+            samples.append(Samples(pixel, depth, found[:, :3], opacity * surface_opacity(cosine, SHELL_BAND)))
+        return samples
 
     def _head_samples(self, vertices: NDArray, camera: Camera) -> Samples:
-        pixel, depth, found, cosine = self._hits(vertices, self._head_faces, camera, self.head_attributes)
+        attributes = self.head_attributes.clone()
+        # skin stretched to twice its area shows half as much of the photograph
+        spread = self._tensor(self._source_areas / (vertex_areas(vertices, self._head_faces) + 1e-12)).clamp(max=1)
+        attributes[:, 6] *= spread
+        attributes[:, 7] *= spread
+        normals = vertex_normals(vertices, self._head_faces)
+        pixel, depth, found, cosine = self._hits(vertices, normals, self._head_faces, camera, attributes)
         colour, on_person = self.skin_colour(found, cosine)
-        return Samples(pixel, depth, colour, surface_opacity(cosine, HEAD_BAND) * on_person)
+        # only the outline is soft: behind the edge of the nose lies the cheek, which this one hit a pixel does not hold
+        covered = torch.zeros(camera.height * camera.width, dtype=torch.uint8, device=self.device)
+        covered[pixel] = 1
+        inner = cv2.erode(covered.reshape(camera.height, camera.width).cpu().numpy(), np.ones((3, 3), np.uint8))
+        solid = torch.as_tensor(inner.reshape(-1), device=self.device)[pixel] > 0
+        opacity = torch.where(solid, 1.0, surface_opacity(cosine, HEAD_BAND))
+        return Samples(pixel, depth, colour, opacity * on_person)
+
+    @cached_property
+    def _source_areas(self) -> NDArray[np.float64]:
+        return vertex_areas(self.person.source_vertices, self._head_faces)
 
     def skin_colour(self, found: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
         """Colours of places on the head model.
@@ -231,12 +252,12 @@ class PersonRenderer:
         on_skin = trust * (1 - smoothstep(0.6, 1.0, torch.maximum(eyes_seen, mouth_seen)))
         trust = torch.where(eye, smoothstep(0.1, 0.4, eyes_seen), on_skin)
         trust = torch.where(inside, smoothstep(0.1, 0.4, mouth_seen), trust)
-        trust = torch.where(socket, torch.zeros_like(trust), trust)
+        trust = torch.where(socket, sees_it, trust)
         own = self._eye_colour(off_iris) if bool(eye.any()) else fallback
         stand_in = torch.where(eye, own, fallback)
         by_mirror = by_mirror * ~(eye | inside | socket)
         # the other side of the face lends its detail, not its light
-        detail = ((shown_mirror + 0.05) / (found[:, 17:20] + 0.05)).clamp(0.6, 1.5)
+        detail = ((shown_mirror + 0.05) / (found[:, 17:20] + 0.05)).clamp(0.75, 1.25)
         stand_in = stand_in * (1 + by_mirror * (detail - 1))
         colour = trust * shown + (1 - trust) * stand_in
         # where this view looks at the outline much less aslant than the photograph did, the outline is not cut
@@ -260,7 +281,7 @@ class PersonRenderer:
         at = project(places, self._intrinsics, self._world_to_camera)
         depth = places @ self._world_to_camera[2, :3]
         surface = look_up(self._depth, at)[:, 0]
-        hidden = smoothstep(0.002, 0.006, depth - surface)
+        hidden = smoothstep(0.004, 0.01, depth - surface)
         stretch = (source_cosine + 0.06).clamp(min=0) / (cosine + 0.06).clamp(min=0.06)
         seen = (1 - hidden) * smoothstep(0.15, 0.45, stretch)
         cut = look_up(self._level.cut, at)
