@@ -60,6 +60,7 @@ def test_help_comes_at_once() -> None:
         ["render", "a.limner", "-o", "out", "--set", "jawopen=0.5"],
         ["render", "a.limner", "-o", "out", "--passes", "rgba,beauty"],
         ["render", "a.limner", "-o", "out", "--size", "-3"],
+        ["render", "a.limner", "-o", "out", "--yaw", "nan"],
         ["mesh", __file__, "-o", "mesh.fbx"],
         ["mesh", __file__, "-o", "mesh.ply", "--frame", "3"],
     ],

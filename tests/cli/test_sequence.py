@@ -94,6 +94,15 @@ def test_another_camera_has_no_background_to_keep(tmp_path: Path) -> None:
         render_sequence(avatar, MotionClip.still(), tmp_path / "film.mp4", other)
 
 
+@pytest.mark.parametrize("name", ["folder.mp4", "folder.png", "file"])
+def test_a_destination_of_another_sort_is_refused_before_the_first_frame(tmp_path: Path, name: str) -> None:
+    avatar = DrawnAvatar()
+    (tmp_path / name).mkdir() if "." in name else (tmp_path / name).touch()
+    with pytest.raises(LimnerError, match="OUTPUT_NOT_WRITABLE"):
+        render_sequence(avatar, MotionClip.still(), tmp_path / name, SMALL)
+    assert avatar.rendered == 0
+
+
 def test_a_pass_that_is_missing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(LimnerError, match="no torso pass"):
         render_sequence(
