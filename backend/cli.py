@@ -15,6 +15,7 @@ from backend.arguments import build_parser
 from backend.terminal import ProgressDisplay, as_refusal
 from shared.arkit import ARKIT_INDEX
 from shared.errors import EXIT_DONE, EXIT_INTERRUPTED, LimnerError
+from shared.storage import remove_unfinished, written_whole
 
 if TYPE_CHECKING:
     from backend.avatars.interface import Avatar
@@ -26,12 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 done, 2 wrong use, 3 input refused, 4 backend failed or 130 interrupted."""
     options = build_parser().parse_args(arguments)
     display = ProgressDisplay(getattr(options, "progress", "auto"))
-    signal.signal(signal.SIGTERM, _interrupt)
+
+    def stop(number: int, frame: object) -> None:
+        # an exception out of nowhere would free arrays that threads of native code still work on, and may end as any
+        # other exception while modules are loaded
+        if options.command in ONE_PROCESS and remove_unfinished():
+            display.interrupted()
+            os._exit(EXIT_INTERRUPTED)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
         return COMMANDS[options.command](options, display)
     except KeyboardInterrupt:
-        display.end()
-        sys.stderr.write("limner: interrupted\n")
+        display.interrupted()
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has gone; keep Python from complaining about it at exit
@@ -43,10 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return refusal.exit_status
     finally:
         display.end()
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _must_exist(path: Path, what: str) -> None:
@@ -85,7 +91,6 @@ def _reconstruct(options: argparse.Namespace, display: ProgressDisplay) -> int:
     if options.report:
         _must_be_writable(options.report, ".json")
     from backend.avatars.reconstruct import reconstruct
-    from shared.storage import written_whole
 
     avatar, report = reconstruct(options.references, options.kind, options.kept, display)
     avatar.save(options.output)
@@ -247,3 +252,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {
     "benchmark": _benchmark,
     "evaluate": _evaluate,
 }
+# commands without child processes and temporary folders: they end at once when interrupted
+ONE_PROCESS = {"reconstruct", "animate", "render", "mesh"}

@@ -66,6 +66,12 @@ class ProgressDisplay:
             sys.stderr.write("\n")
             self._shown = 0
 
+    def interrupted(self) -> None:
+        """Tell that the user stopped it."""
+        # straight to the descriptor: a signal may have come in the middle of a write to sys.stderr
+        os.write(2, (b"\n" if self._shown else b"") + b"limner: interrupted\n")
+        self._shown = 0
+
     def refuse(self, error: LimnerError) -> None:
         """Show an error: code, cause and remedy."""
         self.end()

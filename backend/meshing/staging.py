@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.storage import storage_error
+from shared.storage import storage_error, unfinished
 
 
 @contextmanager
@@ -23,6 +23,7 @@ def staged(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent))
+        unfinished.add(folder)
         yield folder
         for file in sorted(folder.iterdir(), key=lambda file: file.name == path.name):
             os.replace(file, path.parent / file.name)
@@ -31,3 +32,4 @@ def staged(path: Path) -> Iterator[Path]:
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+            unfinished.discard(folder)

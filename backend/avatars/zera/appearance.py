@@ -7,8 +7,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.ndimage import gaussian_filter, maximum_filter
 from scipy.sparse.linalg import splu
+from scipy.spatial import cKDTree
 
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, SkinAppearance
+from backend.avatars.zera.lids import BLINKS, UPPER_LEFT, UPPER_RIGHT
+from backend.capture.correspondence import correspondence
 from backend.capture.fit import HeadFit
 from backend.capture.masks import Masks
 from backend.capture.rasteriser import Hits
@@ -16,7 +19,8 @@ from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, SKIN, TEETH, 
 from backend.head.smooth import laplacian
 
 PROFILE_BINS = 32
-MOUTH_HEIGHT, INNER_LIPS = -0.0698, -0.1095  # metres on the mean head: where lips meet, and begin inside
+LASHES = 0.55  # how much lashes darken the upper lids' rims
+MOUTH_HEIGHT, INNER_LIPS = -0.0698, -0.113  # metres on the mean head: where lips meet, and begin inside
 SURFACE_TOLERANCE = 0.004  # metres: a vertex this far behind the visible surface still belongs to it
 
 
@@ -53,15 +57,21 @@ def skin_appearance(
     confidence *= np.where(skin, 1 - _smoothstep(0.2, 0.7, masks.clothes[y, x]), 1.0)
 
     blur = 0.003 * canvas.camera.intrinsics[0, 0] / canvas.camera.world_to_camera[2, 3]  # 3 mm in pixels
-    soft = gaussian_filter(canvas.skin.astype(np.float32), (blur, blur, 0)) / 255
+    # lids and lips must not take the colours of what they close over
+    inside = maximum_filter(canvas.cut[..., 1:3].max(axis=2), round(2 * blur / 3) * 2 + 1)
+    weight = np.clip(1 - inside / 255, 1e-3, 1)[..., None].astype(np.float32)
+    soft = gaussian_filter(canvas.skin * weight, (blur, blur, 0)) / gaussian_filter(weight, (blur, blur, 0)) / 255
     hair = gaussian_filter(canvas.hair[..., :3].astype(np.float32), (blur, blur, 0)) / 255
     hairy = (masks.hair[y, x] > 0.5)[:, None]
     colour = np.where(hairy, hair[y, x], soft[y, x])
-    fallback = _continued(model, colour, np.where(skin, confidence, 0.0))
+    # lids are filled mostly from the skin around the eyes: their own strip of photograph is crease and lashes
+    lids = np.linalg.norm(model.actions[list(BLINKS)], axis=-1).max(axis=0) > 0.0012
+    fallback = _continued(model, colour, np.where(skin, confidence * np.where(lids, 0.1, 1.0), 0.0))
     # the inner side of the lips lies in the mouth's shade
     x_mean, y_mean, z_mean = model.mean.T
     in_mouth = skin & (np.abs(x_mean) < 0.024) & (np.abs(z_mean - MOUTH_HEIGHT) < 0.014) & (y_mean > INNER_LIPS)
-    fallback[in_mouth] *= np.exp((INNER_LIPS - y_mean[in_mouth, None]) / 0.008)
+    fallback[in_mouth] *= np.exp((INNER_LIPS - y_mean[in_mouth, None]) / 0.005)
+    fallback *= 1 - LASHES * on_upper_rims(model, 0.0015)[:, None]
     mouth = canvas.cut[y, x, 2] / 255 > 0.6
     brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
     fallback[model.region == EYE_CAVITY] = brightness * 0.5
@@ -125,6 +135,14 @@ def eye_directions(model: HeadModel, vertices: NDArray[np.floating]) -> NDArray[
         direction = vertices[ball] - centre
         out[ball] = direction / np.linalg.norm(direction, axis=1, keepdims=True)
     return out
+
+
+def on_upper_rims(model: HeadModel, reach: float) -> NDArray[np.float64]:
+    """[V] 1 on the rims of the upper lids, falling to 0 at one and a half times ``reach`` metres from them."""
+    places = correspondence().on(model.mean)
+    rims = np.concatenate([places[UPPER_LEFT], places[UPPER_RIGHT]])
+    distance, _ = cKDTree(rims).query(model.mean)
+    return np.where(model.region == SKIN, np.clip(1.5 - distance / reach, 0, 1), 0.0)
 
 
 def _balls(model: HeadModel) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend.avatars.interface import Frame, FrameRequest
-from backend.avatars.zera.appearance import eye_directions, vertex_areas, vertex_normals
+from backend.avatars.zera.appearance import eye_directions, on_upper_rims, vertex_areas, vertex_normals
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, Person
 from backend.avatars.zera.relief import Shell
 from backend.capture.rasteriser import rasteriser
@@ -25,6 +25,7 @@ from backend.nerf.images import look_up, project, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
 from shared.camera import Camera
 
+LID_RIM = 0.004  # metres: how far eyeball and lashes may reach into the photograph of an upper lid
 HEAD_BAND, SHELL_BAND = 20.0, 12.0  # how far into a grazing angle surfaces stay solid
 
 
@@ -99,8 +100,10 @@ class PersonRenderer:
         ]
         return self._tensor(np.concatenate([np.asarray(column, np.float32) for column in columns], axis=1))
 
-    def posed(self, request: FrameRequest) -> tuple[NDArray[np.float64], dict[int, NDArray[np.float64]]]:
-        """The head model's and the shells' vertices in the world for a request: [V, 3] and by shell id [N, 3]."""
+    def posed(
+        self, request: FrameRequest
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, NDArray[np.float64]]]:
+        """A request's vertices in the world: the head model's [V, 3], how far expression moved them, shells' by id."""
         person, model = self.person, self.person.model
         coefficients = person.coefficients if request.coefficients is None else np.asarray(request.coefficients)
         expressed = person.expressed(coefficients)
@@ -110,14 +113,14 @@ class PersonRenderer:
         for shell in (person.hair, person.body):
             vertices = shell.vertices + shell.bound_weight[:, None] * moved[shell.bound_to]
             shells[id(shell)] = person.to_world(bend(vertices, shell.head_share, request.rotation, request.location))
-        return person.to_world(head), shells
+        return person.to_world(head), np.linalg.norm(moved, axis=1), shells
 
     def render(self, request: FrameRequest) -> Frame:
         """Render one frame; see ``backend.avatars.interface``."""
         camera = fitted(request.camera or self.person.camera, request.size)
         self._choose_level(camera, exact=request.camera is None)
-        head, shells = self.posed(request)
-        surfaces = [self._head_samples(head, camera)]
+        head, travel, shells = self.posed(request)
+        surfaces = [self._head_samples(head, travel, camera)]
         for shell, picture in ((self.person.hair, self._level.hair), (self.person.body, self._level.body)):
             vertices = shells[id(shell)]
             surfaces += self._shell_samples(shell, vertices, picture, camera)
@@ -145,7 +148,7 @@ class PersonRenderer:
 
     def surfaces(self, request: FrameRequest) -> list[tuple[NDArray, NDArray, NDArray, NDArray]]:
         """Posed surfaces in the world: vertices [V, 3], faces [F, 3], colours [V, 3] and opacity [V] of each."""
-        head, shells = self.posed(request)
+        head, _, shells = self.posed(request)
         colour, opacity = self.skin_colour(self.head_attributes, torch.ones(len(head), device=self.device))
         found = [(head, self._head_faces, colour.cpu().numpy(), opacity.cpu().numpy())]
         for shell, picture in ((self.person.hair, self._level.hair), (self.person.body, self._level.body)):
@@ -211,12 +214,17 @@ class PersonRenderer:
             samples.append(Samples(pixel, depth, found[:, :3], opacity * surface_opacity(cosine, SHELL_BAND)))
         return samples
 
-    def _head_samples(self, vertices: NDArray, camera: Camera) -> Samples:
+    def _head_samples(self, vertices: NDArray, travel: NDArray, camera: Camera) -> Samples:
+        """Samples of the head model posed as [V, 3], whose vertices' expression moved them by ``travel`` [V] metres."""
         attributes = self.head_attributes.clone()
-        # skin stretched to twice its area shows half as much of the photograph
+        # skin stretched to twice its area has little of the photograph to show
         spread = self._tensor(self._source_areas / (vertex_areas(vertices, self._head_faces) + 1e-12)).clamp(max=1)
-        attributes[:, 6] *= spread
-        attributes[:, 7] *= spread
+        attributes[:, 6:8] *= spread[:, None] ** 1.5
+        # the photograph's rim of an open lid holds eyeball and lashes: on a lid that moves they stay behind
+        model = self.person.model
+        rims = np.maximum(on_upper_rims(model, LID_RIM), model.region == EYE_CAVITY)
+        leaving = rims * np.clip(travel / 0.003, 0, 1)
+        attributes[:, 6:8] *= 1 - self._tensor(leaving)[:, None]
         normals = vertex_normals(vertices, self._head_faces)
         pixel, depth, found, cosine = self._hits(vertices, normals, self._head_faces, camera, attributes)
         colour, on_person = self.skin_colour(found, cosine)
