@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from .errors import LimnerError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# files and folders being written, for a program that ends at once
+unfinished: set[Path] = set()
 
 
 def storage_error(error: Exception, path: Path) -> LimnerError:
@@ -36,6 +39,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         LimnerError: ``DISK_FULL`` or ``OUTPUT_NOT_WRITABLE``.
     """
     temporary = path.with_name(f".{path.name}.part")
+    unfinished.add(temporary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -45,3 +49,15 @@ def written_whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+        unfinished.discard(temporary)
+
+
+def remove_unfinished() -> bool:
+    """Take away what is being written; whether it is gone (Windows keeps files that are open)."""
+    for path in unfinished:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+    return not any(path.exists() for path in unfinished)
