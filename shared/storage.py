@@ -23,9 +23,9 @@ def storage_error(error: Exception, path: Path) -> LimnerError:
         return LimnerError(
             "DISK_FULL",
             f"There is no room left to write {path}.",
-            "Free some space and try again, frames with --resume.",
+            "Free some space and try again; with --resume a render goes on where it stopped.",
         )
-    reason = os.strerror(number) if number else str(error)
+    reason = os.strerror(number) if number else str(error).strip().split("\n")[0]
     return LimnerError("OUTPUT_NOT_WRITABLE", f"{path} cannot be written ({reason}).", "Choose another place for it.")
 
 

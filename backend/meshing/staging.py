@@ -27,7 +27,7 @@ def staged(path: Path) -> Iterator[Path]:
         yield folder
         for file in sorted(folder.iterdir(), key=lambda file: file.name == path.name):
             os.replace(file, path.parent / file.name)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # OpenUSD's only kind of error is a RuntimeError
         raise storage_error(error, path) from error
     finally:
         if folder is not None:
