@@ -23,7 +23,10 @@ from shared.camera import Camera
 
 ACTIONS = len(ARKIT_NAMES)
 FACE_DISTANCE = 1.1  # metres: how far portraits are taken from; one picture does not tell distance from size
+LEAST_FOCAL = 1.1  # of the picture's longer side
 FACE_SIDE = 0.185  # metres: the longer side of the landmarks' box on a mean head seen from the front
+# brows are drawn anywhere on the ridge of the head model, which has none
+BROWS = np.array([70, 63, 105, 66, 107, 55, 65, 52, 53, 46, 300, 293, 334, 296, 336, 285, 295, 282, 283, 276])
 # OpenCV camera axes in the world's: x right, y down, z forward along +Y
 _WORLD_TO_CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
@@ -41,7 +44,7 @@ class FitWeights:
         iterations: Gauss-Newton steps.
     """
 
-    landmark: float = 0.035
+    landmark: float = 0.014
     action: float = 0.35
     asymmetry: float = 0.12
     identity: float = 1.0
@@ -148,10 +151,12 @@ class _View:
         # The height of a face does not shrink when it turns, so it tells the scale
         upright = points @ np.array([[np.cos(face.roll), -np.sin(face.roll)], [np.sin(face.roll), np.cos(face.roll)]])
         side = float(np.ptp(upright[:468, 1]))
-        focal = FACE_DISTANCE * side / FACE_SIDE
+        # no lens sees further round than about fifty degrees: a small face in a wide picture is far away
+        focal = max(FACE_DISTANCE * side / FACE_SIDE, LEAST_FOCAL * max(size))
+        distance = focal * FACE_SIDE / side
         centre = np.array([size[0] / 2, size[1] / 2])
         middle = (points[33] + points[263]) / 2 - centre
-        translation = np.array([*(middle * FACE_DISTANCE / focal), FACE_DISTANCE])
+        translation = np.array([*(middle * distance / focal), distance])
         rotation = Rotation.from_euler("z", face.roll).as_matrix() @ _WORLD_TO_CAMERA
         nose, eyes = face.points[1], (face.points[33] + face.points[263]) / 2
         turn = np.arctan2(nose[0] - eyes[0], 0.75 * np.linalg.norm(face.points[152, :2] - eyes[:2]))
@@ -264,6 +269,7 @@ def _landmark_weights(spread: NDArray[np.float32]) -> NDArray[np.float64]:
     """[478] Trust in landmarks whose places on the surface are known within ``spread`` metres; irises matter most."""
     trust = np.asarray(1 / (1 + (spread.astype(np.float64) / 0.004) ** 2))
     trust[IRISES] = 2.0
+    trust[BROWS] *= 0.3
     return trust
 
 

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 REGION_NAMES = ("skin", "eye", "eye_cavity", "mouth_cavity", "tongue", "teeth", "gum")
 SKIN, EYE, EYE_CAVITY, MOUTH_CAVITY, TONGUE, TEETH, GUM = range(7)
-NECK_BEGINS = 0.03  # share of the head's motion above which a vertex belongs to neck or head, not to the torso
+NECK_BEGINS = 0.12  # share of the head's motion above which a vertex belongs to neck or head, not to the torso
 # Share of the head's rotation that the torso, the three neck bones and the head take
 _BONE_SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
 

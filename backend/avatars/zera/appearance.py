@@ -10,7 +10,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, SkinAppearance
-from backend.avatars.zera.lids import BLINKS, UPPER_LEFT, UPPER_RIGHT
+from backend.avatars.zera.lids import UPPER_LEFT, UPPER_RIGHT
 from backend.capture.correspondence import correspondence
 from backend.capture.fit import HeadFit
 from backend.capture.masks import Masks
@@ -19,7 +19,8 @@ from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, SKIN, TEETH, 
 from backend.head.smooth import laplacian
 
 PROFILE_BINS = 32
-LASHES = 0.55  # how much lashes darken the upper lids' rims
+ORBIT = 0.008  # metres from the lids' rims within which the skin is shaded by brow and crease
+LASHES = 0.8  # how much lashes darken the upper lids' rims
 MOUTH_HEIGHT, INNER_LIPS = -0.0698, -0.113  # metres on the mean head: where lips meet, and begin inside
 SURFACE_TOLERANCE = 0.004  # metres: a vertex this far behind the visible surface still belongs to it
 
@@ -64,17 +65,18 @@ def skin_appearance(
     hair = gaussian_filter(canvas.hair[..., :3].astype(np.float32), (blur, blur, 0)) / 255
     hairy = (masks.hair[y, x] > 0.5)[:, None]
     colour = np.where(hairy, hair[y, x], soft[y, x])
-    # lids are filled mostly from the skin around the eyes: their own strip of photograph is crease and lashes
-    lids = np.linalg.norm(model.actions[list(BLINKS)], axis=-1).max(axis=0) > 0.0012
-    fallback = _continued(model, colour, np.where(skin, confidence * np.where(lids, 0.1, 1.0), 0.0))
+    # lids are filled mostly from the skin around the sockets: their own strip of photograph is crease, lashes and shade
+    around = on_upper_rims(model, ORBIT) == 0
+    fallback = _continued(model, colour, np.where(skin, confidence * np.where(around, 1.0, 0.05), 0.0))
+    _brighten_lids(model, fallback, colour, confidence)
     # the inner side of the lips lies in the mouth's shade
     x_mean, y_mean, z_mean = model.mean.T
     in_mouth = skin & (np.abs(x_mean) < 0.024) & (np.abs(z_mean - MOUTH_HEIGHT) < 0.014) & (y_mean > INNER_LIPS)
     fallback[in_mouth] *= np.exp((INNER_LIPS - y_mean[in_mouth, None]) / 0.005)
-    fallback *= 1 - LASHES * on_upper_rims(model, 0.0015)[:, None]
+    fallback *= 1 - LASHES * on_upper_rims(model, 0.0016)[:, None]
     mouth = canvas.cut[y, x, 2] / 255 > 0.6
     brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
-    fallback[model.region == EYE_CAVITY] = brightness * 0.5
+    fallback[model.region == EYE_CAVITY] = brightness * 0.25
     fallback[model.region == MOUTH_CAVITY] = np.array([0.2, 0.06, 0.06]) * brightness.mean() / 0.6
     fallback[model.region == TONGUE] = np.array([0.52, 0.24, 0.24]) * brightness.mean() / 0.6
     teeth = model.region == TEETH
@@ -143,6 +145,19 @@ def on_upper_rims(model: HeadModel, reach: float) -> NDArray[np.float64]:
     rims = np.concatenate([places[UPPER_LEFT], places[UPPER_RIGHT]])
     distance, _ = cKDTree(rims).query(model.mean)
     return np.where(model.region == SKIN, np.clip(1.5 - distance / reach, 0, 1), 0.0)
+
+
+def _brighten_lids(
+    model: HeadModel, fallback: NDArray[np.floating], colour: NDArray[np.floating], confidence: NDArray[np.floating]
+) -> None:
+    """Mix the lids' colours [V, 3] with the skin below each eye: a lid that closes comes out of the brow's shade."""
+    places = correspondence().on(model.mean)
+    for rim in (UPPER_LEFT, UPPER_RIGHT):
+        distance = np.linalg.norm(model.mean - places[rim].mean(axis=0), axis=1)
+        below = (model.region == SKIN) & (distance < 0.035) & (model.mean[:, 2] < -0.015) & (confidence > 0.3)
+        if below.sum() > 8:
+            share = 0.4 * np.clip((0.026 - distance) / 0.008, 0, 1)[:, None] * (model.region == SKIN)[:, None]
+            fallback += share * (np.median(colour[below], axis=0) - fallback)
 
 
 def _balls(model: HeadModel) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

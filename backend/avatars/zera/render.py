@@ -25,7 +25,9 @@ from backend.nerf.images import look_up, project, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
 from shared.camera import Camera
 
-LID_RIM = 0.004  # metres: how far eyeball and lashes may reach into the photograph of an upper lid
+LID_RIM = 0.0022  # metres: how far eyeball and lashes may reach into the photograph of an upper lid
+LEVELS_KEPT = 3
+FIRST_REFERENCE = np.array([0.90, 0.62, 0.0])  # its colour in the mixer pass
 HEAD_BAND, SHELL_BAND = 20.0, 12.0  # how far into a grazing angle surfaces stay solid
 
 
@@ -54,7 +56,8 @@ class PersonRenderer:
         self.person = person
         self.device = device
         canvas = person.canvas
-        self._level = _Level(canvas, 1.0, device)
+        self._levels: dict[float, _Level] = {}
+        self._level = self._level_at(1.0)
         self._depth = self._tensor(canvas.depth)[None]
         size = np.array([canvas.camera.width, canvas.camera.height, 1.0])
         self._intrinsics = self._tensor(canvas.camera.intrinsics / size[:, None])  # to shares of the canvas
@@ -120,18 +123,22 @@ class PersonRenderer:
         camera = fitted(request.camera or self.person.camera, request.size)
         self._choose_level(camera, exact=request.camera is None)
         head, travel, shells = self.posed(request)
-        surfaces = [self._head_samples(head, travel, camera)]
+        final = request.quality == "final"
+        surfaces = [[self._head_samples(head, travel, camera)]]
         for shell, picture in ((self.person.hair, self._level.hair), (self.person.body, self._level.body)):
             vertices = shells[id(shell)]
-            surfaces += self._shell_samples(shell, vertices, picture, camera)
+            surfaces.append(self._shell_samples(shell, vertices, picture, camera, final))
         height, width = camera.height, camera.width
-        person = merge(surfaces, height * width)
+        head_surfaces, torso = surfaces[0] + surfaces[1], surfaces[2]
+        person = merge(head_surfaces + torso, height * width)
         rgba = to_bytes(over(person, self._backdrop(request, camera)), height, width)
         extra = {
             name: to_bytes(over(merge(chosen, height * width), None), height, width)
-            for name, chosen in (("head", surfaces[:3]), ("torso", surfaces[3:]))
+            for name, chosen in (("head", head_surfaces), ("torso", torso))
             if name in request.passes
         }
+        if "mixer" in request.passes:  # one reference: all of the person comes from it
+            extra["mixer"] = to_bytes(person.alpha[:, None] * self._tensor(FIRST_REFERENCE), height, width)
         depth = person.depth.reshape(height, width).cpu().numpy() if "depth" in request.passes else None
         return Frame(rgba, depth, **extra)
 
@@ -148,6 +155,7 @@ class PersonRenderer:
 
     def surfaces(self, request: FrameRequest) -> list[tuple[NDArray, NDArray, NDArray, NDArray]]:
         """Posed surfaces in the world: vertices [V, 3], faces [F, 3], colours [V, 3] and opacity [V] of each."""
+        self.look_closely()
         head, _, shells = self.posed(request)
         colour, opacity = self.skin_colour(self.head_attributes, torch.ones(len(head), device=self.device))
         found = [(head, self._head_faces, colour.cpu().numpy(), opacity.cpu().numpy())]
@@ -156,6 +164,10 @@ class PersonRenderer:
             rgba = look_up(picture, at).cpu().numpy()
             found.append((shells[id(shell)], shell.faces, rgba[:, :3], rgba[:, 3]))
         return found
+
+    def look_closely(self) -> None:
+        """Colours from now on come from the photograph's full resolution, until the next frame."""
+        self._level = self._level_at(1.0)
 
     def _choose_level(self, camera: Camera, exact: bool) -> None:
         """Make the canvas's pictures as coarse as the frame; in steps of root two but for the photograph's camera."""
@@ -166,9 +178,15 @@ class PersonRenderer:
         )
         if not exact:
             scale = 2.0 ** (np.ceil(2 * np.log2(scale)) / 2)
-        scale = float(np.clip(scale, 0.02, 1.0))
-        if scale != self._level.scale:
-            self._level = _Level(self.person.canvas, scale, self.device)
+        self._level = self._level_at(float(np.clip(scale, 0.02, 1.0)))
+
+    def _level_at(self, scale: float) -> _Level:
+        """The pictures at a scale; the last few are kept."""
+        level = self._levels.pop(scale, None) or _Level(self.person.canvas, scale, self.device)
+        self._levels[scale] = level
+        while len(self._levels) > LEVELS_KEPT:
+            self._levels.pop(next(iter(self._levels)))
+        return level
 
     def _plate_at(self, camera: Camera) -> Tensor:
         """[H W, 3] the background plate as the photograph's camera sees it at the frame's size."""
@@ -201,13 +219,15 @@ class PersonRenderer:
         depth = self._tensor(hits.depth.reshape(-1)[hits.seen])
         return pixel, depth, found[:, :-1], found[:, -1].clamp(0, 1)
 
-    def _shell_samples(self, shell: Shell, vertices: NDArray, picture: Tensor, camera: Camera) -> list[Samples]:
-        """The front sheet's samples and the back sheet's."""
+    def _shell_samples(
+        self, shell: Shell, vertices: NDArray, picture: Tensor, camera: Camera, final: bool
+    ) -> list[Samples]:
+        """The front sheet's samples and, in final frames, the back sheet's, which little of is ever seen."""
         half = len(shell.faces) // 2
         normals = vertex_normals(vertices, shell.faces)
         source = self._shell_source[id(shell)]
         samples = []
-        for back, faces in ((False, shell.faces[:half]), (True, shell.faces[half:])):
+        for back, faces in ((False, shell.faces[:half]), (True, shell.faces[half:]))[: 1 + final]:
             pixel, depth, places, cosine = self._hits(vertices, normals, faces, camera, source)
             found = look_up(picture, project(places, self._intrinsics, self._world_to_camera))
             opacity = smoothstep(0.6, 0.95, found[:, 3]) if back else found[:, 3]
@@ -259,7 +279,7 @@ class PersonRenderer:
         # skin does not take the colours of what shows through lids and lips, nor the other way round
         on_skin = trust * (1 - smoothstep(0.6, 1.0, torch.maximum(eyes_seen, mouth_seen)))
         trust = torch.where(eye, smoothstep(0.1, 0.4, eyes_seen), on_skin)
-        trust = torch.where(inside, smoothstep(0.1, 0.4, mouth_seen), trust)
+        trust = torch.where(inside, smoothstep(0.1, 0.4, mouth_seen) * sees_it, trust)
         trust = torch.where(socket, sees_it, trust)
         own = self._eye_colour(off_iris) if bool(eye.any()) else fallback
         stand_in = torch.where(eye, own, fallback)

@@ -51,6 +51,7 @@ class PersonSurface:
 def bake_texture(renderer: PersonRenderer) -> NDArray[np.uint8]:
     """[1024, 1024, 3] uint8 colours of the head over its texture coordinates, edges continued outward."""
     model = renderer.person.model
+    renderer.look_closely()
     corners = len(model.faces) * 3
     flat = np.zeros((corners, 3))
     flat[:, 0] = model.uv.reshape(-1, 2)[:, 0]
