@@ -64,7 +64,9 @@ def _must_exist(path: Path, what: str) -> None:
 def _must_be_writable(path: Path, *suffixes: str) -> None:
     """Refuse an output that cannot be written before the work is done."""
     if suffixes and path.suffix.lower() not in suffixes:
-        raise LimnerError("FORMAT_UNKNOWN", f"{path.name} is no {' or '.join(suffixes)}.", "Rename the output.")
+        raise LimnerError(
+            "FORMAT_UNKNOWN", f"{path.name or path} does not end in {' or '.join(suffixes)}.", "Rename the output."
+        )
     parent = next(folder for folder in path.absolute().parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK) or (suffixes and path.is_dir()):
         raise LimnerError("OUTPUT_NOT_WRITABLE", f"{path} cannot be written.", "Choose another place for it.")

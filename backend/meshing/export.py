@@ -81,6 +81,7 @@ def export_mesh(
         raise LimnerError("WRONG_USE", f"Frame {frame} does not exist: {length}.", "Name a clip and one of its frames.")
     if resolution not in RESOLUTIONS:
         raise LimnerError("WRONG_USE", f"A resolution of {resolution} is not possible.", "Choose 16 to 1024.")
+    progress(0.0, "making the head mesh" if surface == "head" else "making the person solid")
     model = (
         head_model(avatar, clip, frame)
         if surface == "head"
