@@ -46,8 +46,16 @@ class Layers:
     depth: Tensor
 
 
-def merge(surfaces: Sequence[Samples], pixels: int) -> Layers:
-    """Composite surfaces along the rays of a picture of ``pixels`` pixels."""
+def merge(surfaces: Sequence[Samples], pixels: int, holdouts: Sequence[Samples] = ()) -> Layers:
+    """Composite surfaces along the rays of a picture.
+
+    Args:
+        surfaces: what is seen.
+        pixels: of the picture.
+        holdouts: what hides the surfaces without being seen itself.
+    """
+    seen = len(surfaces)
+    surfaces = [*surfaces, *holdouts]
     device = surfaces[0].depth.device
     covered = torch.zeros(pixels, dtype=torch.bool, device=device)
     for surface in surfaces:
@@ -60,7 +68,8 @@ def merge(surfaces: Sequence[Samples], pixels: int) -> Layers:
     for index, surface in enumerate(surfaces):
         ray = row[surface.pixel]
         opacity[ray, index], depth[ray, index], colour[ray, index] = surface.opacity, surface.depth, surface.colour
-    weight = composite(opacity, depth)
+    weight = composite(opacity, depth)[:, :seen]
+    depth, colour = depth[:, :seen], colour[:, :seen]
     alpha = weight.sum(dim=1)
     mean_depth = (weight * torch.where(weight > 0, depth, 0.0)).sum(dim=1) / alpha.clamp(min=1e-6)
     rgb_out = torch.zeros(pixels, 3, device=device)

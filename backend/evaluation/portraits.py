@@ -271,8 +271,7 @@ def _hole_pixels(frame: Frame) -> int:
 
 def _face(rgb: NDArray[np.uint8]) -> FaceLandmarks | None:
     """The largest face that mediapipe finds, or ``None``."""
-    # the rule that keeps animals out of reconstruction also strikes people who look aside; here a person is certain
-    faces = detect_faces(np.ascontiguousarray(rgb[..., :3]), most_wander=float("inf"))
+    faces = detect_faces(np.ascontiguousarray(rgb[..., :3]))
     return faces[0] if faces else None
 
 

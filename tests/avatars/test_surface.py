@@ -123,7 +123,6 @@ def test_the_texture_puts_the_photograph_on_the_mesh(
     assert psnr(drawn, photograph, face * on_mesh) > 22
 
 
-@pytest.mark.xfail(strict=True, reason="the renderer keeps the pyramid level of its last frame, and baking uses it")
 def test_the_texture_is_the_same_whatever_was_rendered_before(avatar: ZeraAvatar) -> None:
     avatar.render(FrameRequest())
     texture = avatar.head_mesh().texture

@@ -78,7 +78,9 @@ def skin_appearance(
     brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
     fallback[model.region == EYE_CAVITY] = brightness * 0.25
     fallback[model.region == MOUTH_CAVITY] = np.array([0.2, 0.06, 0.06]) * brightness.mean() / 0.6
-    fallback[model.region == TONGUE] = np.array([0.52, 0.24, 0.24]) * brightness.mean() / 0.6
+    tongue = model.region == TONGUE
+    depth_in_mouth = model.mean[tongue, 1:2] - model.mean[tongue, 1].min()
+    fallback[tongue] = np.array([0.5, 0.23, 0.23]) * brightness.mean() / 0.6 * np.exp(-depth_in_mouth / 0.022)
     teeth = model.region == TEETH
     seen_teeth = teeth & mouth & visible & (colour.mean(axis=1) > 0.4)
     enamel = np.array([0.86, 0.82, 0.76]) * (0.35 + 0.75 * brightness.mean())

@@ -23,10 +23,12 @@ from backend.compositing.layers import Samples, cover, merge, over, to_bytes
 from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, NECK_BEGINS, TEETH, TONGUE, bend
 from backend.nerf.images import look_up, project, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
+from shared.arkit import ARKIT_INDEX
 from shared.camera import Camera
 
 LID_RIM = 0.0022  # metres: how far eyeball and lashes may reach into the photograph of an upper lid
 LEVELS_KEPT = 3
+JAW_OPEN, MOUTH_IS_OPEN = ARKIT_INDEX["jawOpen"], 0.4
 FIRST_REFERENCE = np.array([0.90, 0.62, 0.0])  # its colour in the mixer pass
 HEAD_BAND, SHELL_BAND = 20.0, 12.0  # how far into a grazing angle surfaces stay solid
 
@@ -132,11 +134,13 @@ class PersonRenderer:
         head_surfaces, torso = surfaces[0] + surfaces[1], surfaces[2]
         person = merge(head_surfaces + torso, height * width)
         rgba = to_bytes(over(person, self._backdrop(request, camera)), height, width)
-        extra = {
-            name: to_bytes(over(merge(chosen, height * width), None), height, width)
-            for name, chosen in (("head", head_surfaces), ("torso", torso))
-            if name in request.passes
-        }
+        extra = {}
+        if (
+            "head" in request.passes
+        ):  # where the torso hides the head it is cut out, so that head over torso is the whole
+            extra["head"] = to_bytes(over(merge(head_surfaces, height * width, torso), None), height, width)
+        if "torso" in request.passes:
+            extra["torso"] = to_bytes(over(merge(torso, height * width), None), height, width)
         if "mixer" in request.passes:  # one reference: all of the person comes from it
             extra["mixer"] = to_bytes(person.alpha[:, None] * self._tensor(FIRST_REFERENCE), height, width)
         depth = person.depth.reshape(height, width).cpu().numpy() if "depth" in request.passes else None
@@ -240,10 +244,7 @@ class PersonRenderer:
         # skin stretched to twice its area has little of the photograph to show
         spread = self._tensor(self._source_areas / (vertex_areas(vertices, self._head_faces) + 1e-12)).clamp(max=1)
         attributes[:, 6:8] *= spread[:, None] ** 1.5
-        # the photograph's rim of an open lid holds eyeball and lashes: on a lid that moves they stay behind
-        model = self.person.model
-        rims = np.maximum(on_upper_rims(model, LID_RIM), model.region == EYE_CAVITY)
-        leaving = rims * np.clip(travel / 0.003, 0, 1)
+        leaving = self._borrowed * np.clip(travel / 0.003, 0, 1)
         attributes[:, 6:8] *= 1 - self._tensor(leaving)[:, None]
         normals = vertex_normals(vertices, self._head_faces)
         pixel, depth, found, cosine = self._hits(vertices, normals, self._head_faces, camera, attributes)
@@ -255,6 +256,20 @@ class PersonRenderer:
         solid = torch.as_tensor(inner.reshape(-1), device=self.device)[pixel] > 0
         opacity = torch.where(solid, 1.0, surface_opacity(cosine, HEAD_BAND))
         return Samples(pixel, depth, colour, opacity * on_person)
+
+    @cached_property
+    def _borrowed(self) -> NDArray[np.float64]:
+        """[V] 1 where the photograph shows something else than what lies there, and must not move along with it.
+
+        The rim of an open upper lid shows eyeball and lashes; what shows between smiling lips are upper teeth, though
+        the head model may have tongue or lower teeth there.
+        """
+        model = self.person.model
+        borrowed = np.maximum(on_upper_rims(model, LID_RIM), model.region == EYE_CAVITY)
+        if self.person.coefficients[JAW_OPEN] < MOUTH_IS_OPEN:
+            rides_on_jaw = np.linalg.norm(model.actions[JAW_OPEN], axis=1) > 0.004
+            borrowed[np.isin(model.region, (TONGUE, TEETH, GUM)) & rides_on_jaw] = 1
+        return borrowed
 
     @cached_property
     def _source_areas(self) -> NDArray[np.float64]:
