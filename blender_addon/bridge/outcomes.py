@@ -198,6 +198,11 @@ def place_speech(scene: bpy.types.Scene, head: bpy.types.Object) -> None:
                           "The face is animated; convert the sound to WAV to hear it.") from error
 
 
+def strip_of(job: Job, count: int) -> strips.GrowingStrip:
+    """The image strip of a render of so many frames."""
+    return strips.GrowingStrip(scene_of(job), job.context["strip"], job.context["start"], count)
+
+
 def show_frames(job: Job) -> None:
     """Let the image strip grow with the frames that are there."""
     count = job.context["shown"]
@@ -205,14 +210,14 @@ def show_frames(job: Job) -> None:
         count += 1
     if count > job.context["shown"]:
         paths = [job.frames[number] for number in range(1, count + 1)]
-        strips.GrowingStrip(scene_of(job), job.context["strip"], job.context["start"]).show(paths)
+        strip_of(job, job.context["count"]).show(paths)
         job.context["shown"] = count
 
 
 def finish_render(job: Job) -> None:
     """The whole render on the sequencer, with its sound."""
     scene, frames = scene_of(job), [Path(path) for path in job.result["frames"]]
-    strips.GrowingStrip(scene, job.context["strip"], job.context["start"]).show(frames)
+    strip_of(job, len(frames)).show(frames)
     head = avatars.find(job.context["avatar"])
     if head is not None and job.context["sound"]:
         place_speech(scene, head)

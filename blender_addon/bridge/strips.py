@@ -26,12 +26,14 @@ class GrowingStrip:
 
     Args:
         scene: whose sequencer.
-        name: the strip's name; an earlier strip of that name gives way to the first frame.
+        name: the strip's name; an earlier strip of that name is taken on if it shows the same frames of the scene, so
+            that it keeps what the user made of it, and gives way if it does not.
         start: the scene frame of the render's frame 1.
+        count: how many frames the whole render has.
     """
 
-    def __init__(self, scene: bpy.types.Scene, name: str, start: int) -> None:
-        self.scene, self.name, self.start = scene, name, start
+    def __init__(self, scene: bpy.types.Scene, name: str, start: int, count: int) -> None:
+        self.scene, self.name, self.start, self.count = scene, name, start, count
 
     def show(self, paths: list[Path]) -> int:
         """Show the first frames of a render, from frame 1 on without a gap; returns how many are on the strip.
@@ -42,8 +44,7 @@ class GrowingStrip:
         if not paths:
             return 0
         strip = find_strip(self.scene, self.name)
-        folder = str(paths[0].parent)
-        if strip is None or strip.type != "IMAGE" or Path(bpy.path.abspath(strip.directory)) != Path(folder):
+        if strip is None or not self._continues(strip, paths[0].parent):
             channel = remove_strip(self.scene, self.name)
             strips = self.scene.sequence_editor_create().strips
             channel = channel or free_channel(self.scene, self.start, self.start + 1)
@@ -53,8 +54,15 @@ class GrowingStrip:
         for path in paths[len(strip.elements):]:
             strip.elements.append(path.name)
         compat.set_strip_end(strip, self.start + len(strip.elements))
+        strip.directory = strip.directory  # Blender remembers pictures it has shown, and they may be other ones now
         overlap_free(self.scene, strip)
         return len(strip.elements)
+
+    def _continues(self, strip: bpy.types.Strip, folder: Path) -> bool:
+        """Whether a strip that is there is an earlier state of this one."""
+        if strip.type != "IMAGE" or Path(bpy.path.abspath(strip.directory)) != folder:
+            return False
+        return compat.strip_start(strip) == self.start and len(strip.elements) <= self.count
 
 
 def find_strip(scene: bpy.types.Scene, name: str) -> bpy.types.Strip | None:

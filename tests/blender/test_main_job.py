@@ -36,6 +36,11 @@ def test_one_picture_and_one_speech_become_keys_frames_sound_and_meshes(
     assert [name for name in facts["frames"] if name.endswith(".png")] == [f"{n:04}.png" for n in range(1, 49)]
     assert strip["elements"] == [f"{n:04}.png" for n in range(1, 49)]
 
+    # a part of it, rendered again in another colour: the strip lies where these frames are, and shows the new ones
+    assert facts["after_part"]["start"] == 12 and facts["after_part"]["elements"] == [f"{n:04}.png" for n in (1, 2, 3)]
+    assert facts["shown_at_12"] == pytest.approx([40, 90, 160], abs=2)
+    assert facts["shown_again_at_12"] == pytest.approx([255, 0, 0], abs=2)
+
     assert "MESH" in facts["imported"][0] and facts["imported"][1] == ["MESH"]
     assert {"portrait.limner", "portrait_head.glb", "portrait_surface.ply"} <= set(facts["files"])
     assert facts["status"] in ("ready", "loading")  # the last ping may be a second old

@@ -48,6 +48,17 @@ def strip_facts(scene):
     }  # fmt: skip
 
 
+def sequencer_pixel(scene, frame, folder):
+    """The colour of a corner of what the sequencer shows at a frame."""
+    scene.frame_set(frame)
+    scene.render.filepath = str(folder / "sequencer.png")
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(scene.render.filepath)
+    pixel = [round(value * 255) for value in image.pixels[:3]]
+    bpy.data.images.remove(image)
+    return pixel
+
+
 def main(media, folder):
     media, folder = Path(media), Path(folder)
     scene = bpy.context.scene
@@ -81,6 +92,14 @@ def main(media, folder):
     timed("render", bpy.ops.limner.render)
     facts["after_render"] = strip_facts(scene)
     facts["frames"] = sorted(path.name for path in Path(folder, "limner", "portrait_frames").iterdir())
+
+    facts["shown_at_12"] = sequencer_pixel(scene, 12, folder)
+    scene.limner.background, scene.limner.background_color = "color", (1.0, 0.0, 0.0)
+    scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 12, 14
+    timed("again", bpy.ops.limner.render)
+    facts["after_part"] = strip_facts(scene)["IMAGE"]
+    facts["shown_again_at_12"] = sequencer_pixel(scene, 12, folder)
+    scene.use_preview_range = False
 
     scene.limner.surface = "head"
     timed("head", bpy.ops.limner.extract_mesh)
