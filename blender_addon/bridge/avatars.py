@@ -107,16 +107,20 @@ def require(head: bpy.types.Object) -> Path:
     Raises:
         LimnerError: ``FILE_NOT_FOUND`` or ``AVATAR_UNREADABLE``.
     """
-    avatar = head.limner
-    path = Path(bpy.path.abspath(avatar.path))
+    require_objects(head)
+    path = Path(bpy.path.abspath(head.limner.path))
     if not path.is_file():
         raise LimnerError("FILE_NOT_FOUND", f"{head.name}'s avatar file {path} does not exist.",
                           "Put it back, or create the avatar again.")
-    keys = head.data.shape_keys
-    if avatar.root is None or avatar.control is None or keys is None:
+    return path
+
+
+def require_objects(head: bpy.types.Object) -> None:
+    """Check that an avatar's objects are whole; raises ``LimnerError`` ``AVATAR_UNREADABLE``."""
+    avatar = head.limner
+    if avatar.root is None or avatar.control is None or head.data.shape_keys is None:
         raise LimnerError("AVATAR_UNREADABLE", f"{head.name} lacks its root, its head control or its shape keys.",
                           "Undo the deletion, or create the avatar again.")
-    return path
 
 
 def set_expression(head: bpy.types.Object, coefficients: np.ndarray) -> None:

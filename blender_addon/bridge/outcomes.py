@@ -7,6 +7,7 @@ data invalid. A job whose file is no longer open keeps its outcome until it is a
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,17 @@ def take(job: Job, submit: Callable[[Job], Job]) -> None:
             task.show(job)
         if pending(job):
             bring_in(job)
-    except LimnerError as error:
-        job.state, job.error = "error", error
+    except Exception as error:
+        fail(job, error)
+
+
+def fail(job: Job, error: Exception) -> None:
+    """A job's outcome cannot be brought into the file: it says so, and is not tried again and again."""
+    if not isinstance(error, LimnerError):
+        traceback.print_exception(error)
+        error = LimnerError("INTERNAL", f"The outcome cannot be brought into Blender ({error}).",
+                            "Report this with Blender's console output.")
+    job.state, job.error = "error", error
 
 
 def undisturbed() -> bool:
@@ -129,11 +139,12 @@ def head_of(job: Job) -> bpy.types.Object:
     """The head of the avatar a job is about.
 
     Raises:
-        LimnerError: ``WRONG_USE`` when it is gone.
+        LimnerError: ``WRONG_USE`` when it is gone, ``AVATAR_UNREADABLE`` when a part of it is.
     """
     head = avatars.find(job.context["avatar"])
     if head is None:
         raise LimnerError("WRONG_USE", "The avatar has been deleted meanwhile.", "Undo the deletion and try again.")
+    avatars.require_objects(head)
     return head
 
 

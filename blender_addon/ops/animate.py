@@ -32,6 +32,7 @@ class LIMNER_OT_animate(JobOperator, bpy.types.Operator):
     def job(self, context: bpy.types.Context) -> Job:
         """Speech to a clip at the scene's rate."""
         scene, head = context.scene, avatars.chosen(context)
+        avatars.require_objects(head)
         chosen = self.speech or scene.limner.speech
         if not chosen:
             raise LimnerError("WRONG_USE", "No speech is chosen.", "Choose a sound, a video or a Live Link Face file.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,10 @@ class JobOperator:
             return status
         job = pump.wait(job)
         if outcomes.pending(job):
-            outcomes.bring_in(job)
+            try:
+                outcomes.bring_in(job)
+            except Exception as error:
+                outcomes.fail(job, error)
         if job.error is not None:
             self.report({"ERROR"}, explain(job.error))  # type: ignore[attr-defined]
         return {"FINISHED"} if job.state == "done" else {"CANCELLED"}
@@ -145,14 +147,10 @@ class LIMNER_OT_bring_in(bpy.types.Operator):
             job.context.update(outcomes.home(context.scene))
         try:
             outcomes.apply(job)
-        except LimnerError as error:
-            job.state, job.error = "error", error
-            self.report({"WARNING"}, explain(error))
         except Exception as error:
-            traceback.print_exc()
-            job.state = "error"
-            job.error = LimnerError("INTERNAL", f"The outcome cannot be brought into Blender ({error}).",
-                                    "Report this with Blender's console output.")
+            outcomes.fail(job, error)
+            assert job.error is not None
+            self.report({"WARNING"}, explain(job.error))
         return {"FINISHED"}
 
 
