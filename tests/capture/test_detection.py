@@ -33,10 +33,28 @@ def test_every_portrait(name: str) -> None:
 
 def test_dog_is_refused() -> None:
     rgb = load_image(portrait("no_face_dog")).rgb
-    for variant in (rgb, rgb[:, ::-1], cv2.resize(rgb, None, fx=0.5, fy=0.5), (rgb * 0.4).astype(np.uint8)):
+    height, width = rgb.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 10, 1.0)
+    for variant in (
+        rgb, rgb[:, ::-1], cv2.resize(rgb, None, fx=0.5, fy=0.5), (rgb * 0.4).astype(np.uint8),
+        rgb[:, : width * 3 // 4], cv2.GaussianBlur(rgb, (0, 0), 3e-3 * max(height, width)),
+        cv2.warpAffine(rgb, turn, (width, height), borderMode=cv2.BORDER_REPLICATE),
+    ):  # fmt: skip
         with pytest.raises(LimnerError) as caught:
             detect_face(np.ascontiguousarray(variant))
         assert caught.value.code == "FACE_NOT_FOUND" and caught.value.cause and caught.value.remedy
+
+
+def test_half_turned_person_is_found() -> None:
+    """An open mouth seen from the side contradicts itself as much as a dog does, but has human eyes."""
+    from backend.avatars.interface import FrameRequest
+    from backend.avatars.reconstruct import reconstruct
+
+    avatar, _ = reconstruct([portrait("photo_man_mouth_open")])
+    for yaw, pitch in ((-30, 0), (20, 0), (30, 15), (30, -15)):
+        frame = avatar.render(FrameRequest(rotation=np.radians([pitch, 0, yaw]).astype(np.float32)))
+        face = detect_face(np.ascontiguousarray(frame.rgba[..., :3]))
+        assert 96 < face.side < 512, (yaw, pitch)
 
 
 @pytest.mark.parametrize("kind", ["cat", "coffee", "rocket", "page", "brick"])
