@@ -51,7 +51,6 @@ class PersonSurface:
 def bake_texture(renderer: PersonRenderer) -> NDArray[np.uint8]:
     """[1024, 1024, 3] uint8 colours of the head over its texture coordinates, edges continued outward."""
     model = renderer.person.model
-    renderer.look_closely()
     corners = len(model.faces) * 3
     flat = np.zeros((corners, 3))
     flat[:, 0] = model.uv.reshape(-1, 2)[:, 0]
@@ -61,10 +60,10 @@ def bake_texture(renderer: PersonRenderer) -> NDArray[np.uint8]:
     faces = np.arange(corners, dtype=np.int32).reshape(-1, 3)
     hits = rasteriser().draw(flat, faces, looking_at_the_plane, cull_back=False)
     seen = np.flatnonzero(hits.triangle.ravel() >= 0)
-    attributes = renderer.head_attributes[torch.as_tensor(model.faces[hits.triangle.ravel()[seen]].astype(np.int64))]
+    attributes = renderer.skin.attributes[torch.as_tensor(model.faces[hits.triangle.ravel()[seen]].astype(np.int64))]
     weights = torch.as_tensor(hits.barycentric.reshape(-1, 3)[seen])
     found = (attributes.cpu() * weights[..., None]).sum(dim=1).to(renderer.device)
-    colour, _ = renderer.skin_colour(found, torch.ones(len(found), device=renderer.device))
+    colour, _ = renderer.skin.colour(found, torch.ones(len(found), device=renderer.device), renderer.canvas.at(1.0))
     texture = np.zeros((TEXTURE_SIZE * TEXTURE_SIZE, 3), np.uint8)
     texture[seen] = (colour.clamp(0, 1) * 255 + 0.5).to(torch.uint8).cpu().numpy()
     texture = texture.reshape(TEXTURE_SIZE, TEXTURE_SIZE, 3)

@@ -1,0 +1,78 @@
+"""The canvas on the device that renders: its pictures at the scales of frames, and where points lie on it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from backend.avatars.zera.data import Canvas
+from backend.nerf.images import project
+from shared.camera import Camera
+
+LEVELS_KEPT = 3
+
+
+class Level:
+    """The canvas's pictures at one scale, [C, H, W] in 0..1: small frames must not sample large pictures sparsely."""
+
+    def __init__(self, canvas: Canvas, scale: float, device: torch.device) -> None:
+        size = (round(canvas.camera.width * scale), round(canvas.camera.height * scale))
+
+        def picture(pixels: NDArray[np.uint8]) -> Tensor:
+            if scale < 1:
+                # channel by channel: OpenCV averages at most four at once
+                channels = [cv2.resize(channel, size, interpolation=cv2.INTER_AREA) for channel in cv2.split(pixels)]
+                pixels = np.stack(channels, axis=-1)
+            return torch.tensor(pixels, device=device).permute(2, 0, 1).contiguous().float() / 255
+
+        self.skin, self.hair, self.body = picture(canvas.skin), picture(canvas.hair), picture(canvas.body)
+        self.plate, self.cut = picture(canvas.plate), picture(canvas.cut)
+
+
+class CanvasLevels:
+    """A canvas's levels, made when a frame first needs them; the last few are kept.
+
+    Args:
+        canvas: the photograph's layers.
+        device: where the pictures lie.
+    """
+
+    def __init__(self, canvas: Canvas, device: torch.device) -> None:
+        self.canvas = canvas
+        self.device = device
+        self._levels: dict[float, Level] = {}
+        camera = canvas.camera
+        size = np.array([camera.width, camera.height, 1.0])
+        self._intrinsics = torch.tensor(camera.intrinsics / size[:, None], dtype=torch.float32, device=device)
+        self._world_to_camera = torch.tensor(camera.world_to_camera, dtype=torch.float32, device=device)
+        self.at(1.0)  # while the avatar loads, not while its first frame is waited for
+
+    def at(self, scale: float) -> Level:
+        """The pictures at a scale of the canvas, 0..1."""
+        level = self._levels.pop(scale, None) or Level(self.canvas, scale, self.device)
+        self._levels[scale] = level
+        while len(self._levels) > LEVELS_KEPT:
+            self._levels.pop(next(iter(self._levels)))
+        return level
+
+    def seen_by(self, camera: Camera, exact: bool) -> Level:
+        """The pictures as coarse as a camera's frame; unless ``exact`` in steps of root two, so that few are made."""
+        canvas = self.canvas.camera
+        distance = float(camera.world_to_camera[2] @ np.array([0, 0, 0, 1.0]))
+        scale = (camera.intrinsics[0, 0] / max(distance, 0.05)) / (
+            canvas.intrinsics[0, 0] / canvas.world_to_camera[2, 3]
+        )
+        if not exact:
+            scale = 2.0 ** (np.ceil(2 * np.log2(scale)) / 2)
+        return self.at(float(np.clip(scale, 0.02, 1.0)))
+
+    def places(self, points: Tensor) -> Tensor:
+        """[N, 3] metres, world, in the photograph's pose -> [N, 2] x, y in shares of the canvas."""
+        return project(points, self._intrinsics, self._world_to_camera)
+
+    def depths(self, points: Tensor) -> Tensor:
+        """[N, 3] metres, world -> [N] metres along the photograph's camera's axis from the world's origin."""
+        return points @ self._world_to_camera[2, :3]

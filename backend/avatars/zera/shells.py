@@ -1,0 +1,159 @@
+"""What the head model lacks, inflated from the masks: the shell of hair (and ears), the shell of clothes and neck."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, gaussian_filter
+
+from backend.avatars.zera.layers import quantised
+from backend.avatars.zera.relief import Shell, bind, inflate, shell
+from backend.avatars.zera.scene import NECK_SHARE, Scene
+from backend.capture.rasteriser import rasteriser
+from backend.head.model import head_model
+
+CELLS_PER_FACE = 52  # grid cells of a shell along the face's side
+RIM_BEHIND_EARS = 0.012  # metres: where the front and the back of hair meet
+CHEST = 0.08  # metres: how far clothes stand before the shoulders' depth where nothing else tells
+EAR_REACH = 0.05  # metres: how far an ear may lie from the head model's
+CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
+
+
+def body_shell(scene: Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.float64]]:
+    """Clothes, neck and chest: what stays with the torso.
+
+    Returns:
+        The shell, its opacity on the canvas [H, W] uint8, and its front's depth at the grid's nodes, [h, w] metres
+        along the camera's axis, NaN where it is not.
+    """
+    model, masks = head_model(), scene.masks
+    step, pixels = _grid(scene)
+    cell = step / scene.metre
+    share = model.head_share[model.faces].max(axis=1)
+    front, back = _sheet_depths(scene, model.faces[share < NECK_SHARE], pixels)
+    clothes, neck = _mean_at(pixels, masks.clothes, step), _mean_at(pixels, masks.neck, step)
+    person = _mean_at(pixels, masks.person, step)
+    under = np.isfinite(front) & (person > 0.5)  # the neck goes on behind the chin, the chest under long hair
+    domain = binary_dilation((clothes + neck > 0.04) | under)
+    outline = domain & binary_dilation(person < 0.35)
+    shoulders = float(np.median(scene.world[model.head_share < 0.02][:, 1]))
+    rim = np.full(front.shape, scene.depth + shoulders)
+    # clothes lie on the model's skin, bare skin just behind it, so that the neck that bends is the one seen
+    clearance = gaussian_filter(np.where(clothes > neck, 0.012, -0.006), 1.0)
+    known = np.where(np.isfinite(front), rim - np.nan_to_num(front) + clearance, 0.0)
+    known = np.where(np.isfinite(front), known, CHEST)
+    trust = np.where(np.isfinite(front), 0.25, 0.01)
+    height = inflate(domain, outline & ~np.isfinite(front), rim, known, trust, cell, bulge=0.2)
+    behind = np.where(np.isfinite(back), np.nan_to_num(back) - rim + 0.01, 0.0)
+    height_back = inflate(domain, outline, rim, behind, np.where(np.isfinite(back), 0.25, 0.0), cell, bulge=0.2)
+    to_head = np.linalg.inv(scene.fit.head_to_world)
+    vertices, faces = shell(domain, rim - height, rim + height_back, pixels, scene.camera, to_head)
+    nearest, weight = bind(vertices, scene.source, 0.03)
+    share = np.minimum(model.head_share[nearest], 0.9) * weight
+    alpha = np.clip(masks.clothes + masks.neck, 0, 1)
+    filled = cv2.resize(under.astype(np.float32), None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
+    filled = np.pad(filled, ((0, step), (0, step)), mode="edge")[: alpha.shape[0], : alpha.shape[1]]
+    alpha = np.maximum(alpha, np.minimum(filled, masks.person))
+    still = np.zeros(len(vertices), np.float32)
+    return (
+        Shell(vertices, faces, share.astype(np.float32), nearest, still),
+        quantised(alpha),
+        np.where(domain, rim - height, np.nan),
+    )
+
+
+def hair_shell(scene: Scene, body_front: NDArray[np.float64]) -> tuple[Shell, NDArray[np.uint8]]:
+    """Hair and the skin that the head model does not cover: what moves with the head.
+
+    Args:
+        scene: the photograph on its canvas.
+        body_front: [h, w] metres, the body shell's front at the grid's nodes, NaN where it is not: hair may fall on it.
+
+    Returns:
+        The shell and its opacity on the canvas [H, W] uint8.
+    """
+    model, masks = head_model(), scene.masks
+    step, pixels = _grid(scene)
+    cell = step / scene.metre
+    share = model.head_share[model.faces].min(axis=1)
+    front, back = _sheet_depths(scene, model.faces[share > NECK_SHARE], pixels)
+    rim = np.full(front.shape, scene.depth + RIM_BEHIND_EARS)
+    # what the head model does not cover of the skin (ears, a jaw fitted too small) goes with the hair
+    uncovered = _uncovered(scene)
+    alpha = np.clip(masks.hair + uncovered, 0, 1)
+    matte, hair = _mean_at(pixels, alpha, step), _mean_at(pixels, masks.hair, step)
+    person, face = _mean_at(pixels, masks.person, step), _mean_at(pixels, masks.face, step)
+    domain = binary_dilation(matte > 0.04)
+    outline = domain & binary_dilation(person < 0.35)
+    on_mesh = np.isfinite(front) & (front < rim)
+    # hair lies on the head as thick as it stands out at its outline, thinning towards the face
+    to_face = distance_transform_edt(face < 0.5) * cell
+    stands_out = distance_transform_edt(~np.isfinite(front)) * cell
+    rims = outline & (hair > 0.2) & (stands_out > 0)
+    thickness = float(np.clip(np.median(stands_out[rims]) if rims.any() else 0.005, 0.004, 0.03))
+    clearance = np.minimum(thickness, 0.0006 + 0.25 * np.maximum(to_face - 0.004, 0))
+    # where the head's surface turns away its depth says little about the grid's cell
+    surface = np.where(on_mesh, rim - np.nan_to_num(front), 0.0)
+    slope = np.hypot(*np.gradient(surface)) / cell
+    known = np.where(on_mesh, surface + clearance, 0.0)
+    trust = np.where(on_mesh, 0.8 / (1 + (slope / 1.2) ** 4), 0.0)
+    in_front = np.isfinite(body_front) & (hair > 0.25) & ~on_mesh
+    known = np.where(in_front, rim - np.nan_to_num(body_front) + 0.008, known)
+    trust = np.where(in_front, 0.5, trust)
+    height = inflate(domain, outline & ~on_mesh & ~in_front, rim, known, trust, cell, bulge=0.5)
+    solid = on_mesh & (hair > 0.3) & (slope < 3)
+    height = np.where(solid, np.maximum(height, surface + 0.0006), height)
+    height = np.where(in_front, np.maximum(height, known - 0.004), height)
+    on_back = np.isfinite(back) & (back > rim)
+    behind = np.where(on_back, np.nan_to_num(back) - rim + 0.6 * thickness, 0.0)
+    height_back = inflate(domain, outline & ~on_back, rim, behind, np.where(on_back, 0.6, 0.0), cell, bulge=0.5)
+    to_head = np.linalg.inv(scene.fit.head_to_world)
+    vertices, faces = shell(domain, rim - height, rim + height_back, pixels, scene.camera, to_head)
+    nearest, weight = bind(vertices, scene.source, 0.012)
+    fall = np.clip((vertices[:, 2] - SHOULDER) / (CHIN - SHOULDER), 0, 1)
+    return Shell(vertices, faces, (fall * fall * (3 - 2 * fall)).astype(np.float32), nearest, weight), quantised(alpha)
+
+
+def _uncovered(scene: Scene) -> NDArray[np.float32]:
+    """[H, W] 0..1 skin beyond the head model and wide enough to be a thing of its own: ears mostly."""
+    masks = scene.masks
+    beyond = np.clip(1.5 - 2 * gaussian_filter(np.isfinite(scene.hits.depth).astype(np.float32), 1.0), 0, 1)
+    wide = binary_opening(masks.face * beyond > 0.3, iterations=max(3, round(0.007 * scene.metre)))
+    ears = (np.abs(head_model().mean[:, 0]) > 0.075) & (head_model().mean[:, 1] > -0.03)
+    column, row = np.clip(scene.camera.project(scene.world[ears])[:, :2].T, 0, np.array(wide.shape[::-1])[:, None] - 1)
+    near_ears = np.ones(wide.shape, bool)
+    near_ears[row.astype(int), column.astype(int)] = False
+    wide &= distance_transform_edt(near_ears) < EAR_REACH * scene.metre
+    own = binary_dilation(wide, iterations=max(4, round(0.01 * scene.metre))) | (masks.hair > 0.15)
+    rest = (masks.person - masks.neck - masks.clothes - masks.hair).clip(0, 1)
+    over_ears = binary_dilation(wide, iterations=2) | (beyond > 0.5)
+    return np.asarray(rest * gaussian_filter((own & over_ears).astype(np.float32), 1.0), np.float32)
+
+
+def _grid(scene: Scene) -> tuple[int, NDArray[np.float64]]:
+    """The shells' grid: its step in pixels and its nodes' places [h, w, 2] on the canvas."""
+    step = max(1, round(0.185 * scene.metre / CELLS_PER_FACE))
+    rows = np.arange(0, scene.camera.height + step, step)
+    columns = np.arange(0, scene.camera.width + step, step)
+    return step, np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64)
+
+
+def _mean_at(pixels: NDArray[np.float64], picture: NDArray[np.floating], step: int) -> NDArray[np.float64]:
+    """[h, w] mean of a picture [H, W] over a cell around each of the grid's nodes [h, w, 2]."""
+    smooth = cv2.blur(np.asarray(picture, np.float32), (step, step), borderType=cv2.BORDER_REPLICATE)
+    x = np.clip(pixels[..., 0], 0, picture.shape[1] - 1).astype(int)
+    y = np.clip(pixels[..., 1], 0, picture.shape[0] - 1).astype(int)
+    return smooth[y, x].astype(np.float64)
+
+
+def _sheet_depths(scene: Scene, faces: NDArray[np.int32], pixels: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+    """[h, w] front and back depth in metres of some of the head model's faces at the nodes, NaN where they are not."""
+    depths = []
+    for oriented in (faces, faces[:, ::-1]):
+        hits = rasteriser().draw(scene.world, oriented, scene.camera)
+        x = np.clip(pixels[..., 0], 0, scene.camera.width - 1).astype(int)
+        y = np.clip(pixels[..., 1], 0, scene.camera.height - 1).astype(int)
+        depth = hits.depth[y, x].astype(np.float64)
+        depths.append(np.where(np.isfinite(depth), depth, np.nan))
+    return depths[0], depths[1]
