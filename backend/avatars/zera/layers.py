@@ -46,7 +46,7 @@ def explained_mixture(
     doubt = np.clip((missed - 0.06) / 0.1, 0, 1) * (alpha > 0.02)
     better = alpha + doubt * (measured - alpha)
     unexplained = np.abs(better * front + (1 - better) * behind - photo).max(axis=2, keepdims=True)
-    solid = np.clip((unexplained - 0.08) / 0.12, 0, 1) * np.clip((alpha - 0.25) / 0.25, 0, 1)
+    solid = np.clip((unexplained - 0.03) / 0.08, 0, 1) * np.clip((alpha - 0.08) / 0.15, 0, 1)
     person = (better + solid * (1 - better))[..., 0]
     scale = person / np.maximum(masks.person, 1e-4)
     parts = [np.asarray(getattr(masks, name) * scale, np.float32) for name in ("hair", "face", "neck", "clothes")]
