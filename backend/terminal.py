@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -99,6 +100,8 @@ def as_refusal(error: Exception) -> LimnerError:
         return LimnerError(
             "OUT_OF_MEMORY", f"There is not enough memory ({error}).", "Close other programs or choose a smaller size."
         )
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return LimnerError("WRONG_USE", f"The name {str(error.filename)[:60]}... is too long.", "Choose a shorter one.")
     if os.environ.get("LIMNER_TRACEBACK"):
         traceback.print_exception(error)
     return LimnerError(

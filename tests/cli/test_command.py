@@ -62,6 +62,7 @@ def test_help_comes_at_once() -> None:
         ["render", "a.limner", "-o", "out", "--size", "-3"],
         ["render", "a.limner", "-o", "out", "--yaw", "nan"],
         ["mesh", __file__, "-o", "mesh.fbx"],
+        ["mesh", __file__, "-o", "m" * 300 + ".glb"],
         ["mesh", __file__, "-o", "mesh.ply", "--frame", "3"],
     ],
 )
