@@ -31,8 +31,8 @@ def session() -> Session:
     if addon is not None:
         preferences = addon.preferences
         remote = bpy.path.abspath(preferences.connection_file) if preferences.use_remote else ""
-        _session.settings = Settings(
-            preferences.command, preferences.device, Path(remote) if remote else None, bpy.app.online_access
+        _session.configure(
+            Settings(preferences.command, preferences.device, Path(remote) if remote else None, bpy.app.online_access)
         )
     return _session
 

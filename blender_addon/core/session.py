@@ -52,7 +52,7 @@ class Session:
         name: who we are, for the backend's log.
 
     Attributes:
-        settings: take effect when the backend is started next.
+        settings: see :meth:`configure`.
         jobs: every job of this session by id, oldest first.
         error: why there is no backend.
     """
@@ -93,6 +93,13 @@ class Session:
     def busy(self) -> bool:
         """Whether something is under way."""
         return self._wanted or any(job.active for job in self.jobs.values())
+
+    def configure(self, settings: Settings) -> None:
+        """Use another backend from now on; while there is work, the present one stays."""
+        if settings != self.settings and not self.busy:
+            self.stop()
+            self.process.forgive()
+            self.settings = settings
 
     def start(self) -> None:
         """Ask for the backend to run, forgiving earlier failures."""

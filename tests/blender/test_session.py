@@ -16,7 +16,7 @@ import pytest
 from blender_addon.shared.connection import Connection, process_alive
 
 from blender_addon.core.jobs import Job, readable_duration
-from blender_addon.core.session import Session
+from blender_addon.core.session import Session, Settings
 from installer.addon import ROOT
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="starts the stand-in with a shell script")
@@ -82,6 +82,23 @@ def test_a_killed_backend_is_noticed_and_the_next_job_has_a_new_one(
     until(session, lambda: not again.active)
     assert again.state == "done"
     assert session.process.connection_file.read_text() != first
+
+
+def test_other_settings_take_effect_with_the_next_job(session: Session, media: Path, tmp_path: Path) -> None:
+    running = session.submit(reconstruction(media, tmp_path / "a.limner"))
+    until(session, lambda: running.state == "running")
+    broken = Settings(command=str(tmp_path / "nothing"))
+    session.configure(broken)
+    assert session.settings != broken, "not while there is work"
+    until(session, lambda: not running.active)
+    session.configure(broken)
+    failed = session.submit(reconstruction(media, tmp_path / "b.limner"))
+    until(session, lambda: not failed.active)
+    assert failed.error is not None and failed.error.code == "BACKEND_NOT_INSTALLED"
+    session.configure(Settings())
+    again = session.submit(reconstruction(media, tmp_path / "b.limner"))
+    until(session, lambda: not again.active)
+    assert (running.state, again.state) == ("done", "done")
 
 
 def test_a_backend_that_hangs_is_ended(
