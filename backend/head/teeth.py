@@ -43,7 +43,7 @@ def arch(upper: bool, lips: NDArray[np.float64]) -> Arch:
     half = HALF_WIDTH if upper else HALF_WIDTH * 0.93
     front = lips[1] + (0.0095 if upper else 0.0115)
     x = half * along * (1.12 - 0.12 * along**2)
-    y = front + (ARCH_DEPTH * np.abs(along) ** 2.4)
+    y = front + (ARCH_DEPTH * np.abs(along) ** 3)
     tooth = (along + 1) / 2 * TEETH_AN_ARCH
     within = tooth - np.floor(np.clip(tooth, 0, TEETH_AN_ARCH - 1e-6))  # 0..1 across a tooth
     gap = np.exp(-((np.minimum(within, 1 - within) / 0.07) ** 2))

@@ -96,7 +96,7 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     canvas = Canvas(
         camera=scene.camera,
         margin=margin,
-        skin=filled_layer(colours, skinned, margin),
+        skin=filled_layer(colours, skinned, margin, least=0.1),
         hair=with_alpha(filled_layer(colours, photograph_share(hair_alpha, margin), margin), hair_alpha),
         body=with_alpha(covered, body_alpha),
         plate=padded(plate, margin),

@@ -47,6 +47,8 @@ def explained_mixture(
     better = alpha + doubt * (measured - alpha)
     unexplained = np.abs(better * front + (1 - better) * behind - photo).max(axis=2, keepdims=True)
     solid = np.clip((unexplained - 0.03) / 0.08, 0, 1) * np.clip((alpha - 0.08) / 0.15, 0, 1)
+    # a face's edge is smooth, and its skin must stay clean
+    solid *= 1 - (masks.face / np.maximum(masks.person, 1e-4))[..., None]
     person = (better + solid * (1 - better))[..., 0]
     scale = person / np.maximum(masks.person, 1e-4)
     parts = [np.asarray(getattr(masks, name) * scale, np.float32) for name in ("hair", "face", "neck", "clothes")]
@@ -54,18 +56,21 @@ def explained_mixture(
     return colours, Masks(np.asarray(sum(parts), np.float32), *parts)
 
 
-def filled_layer(colours: NDArray[np.uint8], share: NDArray[np.float32], margin: int) -> NDArray[np.uint8]:
+def filled_layer(
+    colours: NDArray[np.uint8], share: NDArray[np.float32], margin: int, least: float = 0.0
+) -> NDArray[np.uint8]:
     """A layer's colours on the canvas: the person's where the layer has a share in a pixel, continued elsewhere.
 
     Args:
         colours: [h, w, 3] the person's, of the photograph's size.
         share: [h, w] the layer's in each pixel, 0..1.
         margin: pixels that the canvas adds on every side.
+        least: share below which a pixel shows too much of others to be taken.
 
     Returns:
         [H, W, 3] uint8.
     """
-    own = np.clip(maximum_filter(share, 3) * 12, 0, 1)[..., None]
+    own = np.clip((maximum_filter(share, 3) - least) * 12, 0, 1)[..., None]
     continued = fill_layer(colours, share)
     return padded(np.round(own * colours + (1 - own) * continued).astype(np.uint8), margin)
 

@@ -100,8 +100,8 @@ class SkinColour:
         """
         fallback, off_iris = found[:, FALLBACK], found[:, OFF_IRIS]
         eye, inside, socket = (found[:, column : column + 1] > 0.5 for column in (IS_EYE, IS_INSIDE, IS_SOCKET))
-        shown, cut, sees_it, trust = self._photographed(found[:, PLACE], found[:, COSINE], cosine, level)
-        shown_mirror, _, _, by_mirror = self._photographed(
+        shown, cut, sees_it, trust, kept = self._photographed(found[:, PLACE], found[:, COSINE], cosine, level)
+        shown_mirror, _, _, by_mirror, _ = self._photographed(
             found[:, MIRRORED_PLACE], found[:, MIRRORED_COSINE], cosine, level
         )
         eyes_seen, mouth_seen = cut[:, 1:2], cut[:, 2:3]
@@ -117,12 +117,11 @@ class SkinColour:
         detail = ((shown_mirror + 0.05) / (found[:, MIRRORED_SMOOTH] + 0.05)).clamp(0.75, 1.25)
         stand_in = stand_in * (1 + by_mirror * (detail - 1))
         colour = trust * shown + (1 - trust) * stand_in
-        # where this view looks at the outline much less aslant than the photograph did, the outline is not cut
-        return colour, cut[:, 4] * (1 - sees_it[:, 0] * (1 - smoothstep(0.05, 0.6, cut[:, 0])))
+        return colour, cut[:, 4] * kept
 
     def _photographed(
         self, places: Tensor, source_cosine: Tensor, cosine: Tensor, level: Level
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """What the photograph shows at places of the head.
 
         Args:
@@ -134,7 +133,8 @@ class SkinColour:
         Returns:
             [N, 3] colours, [N, 5] the masks of ``Canvas.cut`` there, [N, 1] whether the photograph sees the place: 0
             where another part of the head hides it or where the photograph would have to be stretched too far, and
-            [N, 1] the same without what is clothes or background there.
+            [N, 1] the same without what is clothes or background there, and [N] how much stands inside the matte. Where
+            the frame looks much less aslant than the photograph did, the outline is no outline and is not cut.
         """
         at = self._canvas.places(places)
         depth = self._canvas.depths(places)
@@ -142,9 +142,11 @@ class SkinColour:
         hidden = smoothstep(0.004, 0.01, depth - surface)
         stretch = (source_cosine + 0.06).clamp(min=0) / (cosine + 0.06).clamp(min=0.06)
         seen = (1 - hidden) * smoothstep(0.15, 0.45, stretch)
+        as_aslant = (1 - hidden) * smoothstep(0.5, 0.9, stretch)
         cut = look_up(level.cut, at)
         trust = seen * smoothstep(0.2, 0.7, cut[:, 0]) * (1 - smoothstep(0.3, 0.7, cut[:, 3]))
-        return look_up(level.skin, at), cut, seen[:, None], trust[:, None]
+        kept = 1 - as_aslant * (1 - smoothstep(0.05, 0.6, cut[:, 0]))
+        return look_up(level.skin, at), cut, seen[:, None], trust[:, None], kept
 
     def _eye_colour(self, off_iris: Tensor) -> Tensor:
         """[N, 3] colour of eyeballs by angle from the iris; ``off_iris`` [N, 3] is direction minus iris direction."""
