@@ -8,9 +8,12 @@ from typing import Any
 
 from backend.avatars.file import choose_device
 from backend.avatars.interface import Avatar
-from backend.capture.image import load_image
+from backend.capture.image import WORKING_SIDE, load_image
 from shared.errors import LimnerError
 from shared.progress import Progress, silent
+
+# longer sides that a picture is scaled down to; the larger one, which takes more memory, where the face is small
+WORKING_SIDES = (WORKING_SIDE, 3072)
 
 
 def reconstruct(
@@ -45,12 +48,21 @@ def reconstruct(
 
     chosen = choose_device(device)
     progress(0.0, "reading the picture")
-    picture = load_image(references[0])
-    try:
-        person, measured = build_person(picture, progress)
-    except LimnerError as error:
-        # whoever measures pixels does not know which file they are from
-        raise LimnerError(error.code, f"{references[0]}: {error.cause}", error.remedy) from error
+    for side in WORKING_SIDES:
+        picture = load_image(references[0], side)
+        try:
+            person, measured = build_person(picture, progress)
+            break
+        except LimnerError as error:
+            scaled_down = error.code == "FACE_TOO_SMALL" and picture.scale < 1
+            if scaled_down and side != WORKING_SIDES[-1]:
+                continue
+            # whoever measures pixels does not know which file they are from
+            raise LimnerError(
+                error.code,
+                f"{references[0]}{f', scaled down to {side} pixels' if scaled_down else ''}: {error.cause}",
+                "Crop the picture around the person." if scaled_down else error.remedy,
+            ) from error
     report = {
         "kind": kind,
         "references": [
