@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 
 from shared.camera import Camera
 from shared.errors import LimnerError
@@ -78,15 +79,16 @@ class Hits:
 
     def interpolate(self, faces: np.ndarray, attribute: np.ndarray, fill: float = 0.0) -> np.ndarray:
         """Carry a per-vertex attribute to the pixels: [V, C] -> [H, W, C] float32, ``fill`` where no triangle is."""
+        # torch's gathers are several times as fast as numpy's here
         height, width, _ = self.buffer.shape
-        attribute = np.asarray(attribute, np.float32)
-        corners, weights = faces[self.seen_triangle], self.seen_barycentric
-        found = attribute[corners[:, 0]] * weights[:, :1]
-        found += attribute[corners[:, 1]] * weights[:, 1:2]
-        found += attribute[corners[:, 2]] * weights[:, 2:]
-        out = np.full((height * width, attribute.shape[1]), fill, np.float32)
-        out[self.seen] = found
-        return out.reshape(height, width, -1)
+        buffer = torch.from_numpy(self.buffer).reshape(-1, 4)
+        seen = buffer[:, 0].nonzero()[:, 0]
+        hit = buffer.index_select(0, seen)
+        corners = torch.from_numpy(np.asarray(attribute, np.float32)[faces])
+        first, second, third = corners.index_select(0, hit[:, 0].long() - 1).unbind(dim=1)
+        out = torch.full((height * width, attribute.shape[1]), fill, dtype=torch.float32)
+        out[seen] = (first - third) * hit[:, 1:2] + (second - third) * hit[:, 2:3] + third
+        return out.reshape(height, width, -1).numpy()
 
 
 class Rasteriser:
