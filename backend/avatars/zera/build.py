@@ -76,10 +76,13 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
         progress: told the stage.
     """
     margin = int(MARGIN * face.side) // 2 * 2
+    progress(0.0, "filling the background")
     plate = clean_plate(rgb, masks.person)
+    progress(0.06, "measuring the outline")
     colours, masks = explained_mixture(rgb, masks, plate)
     scene = _scene(masks, fit, margin)
-    for _ in range(2):
+    for turn in range(2):
+        progress(0.1 + 0.05 * turn, "fitting the outline")
         moved = conformed(fit, scene.world, scene.hits, scene.camera, scene.masks.face, scene.masks.person)
         fit = replace(fit, neutral=moved)
         scene = _scene(masks, fit, margin)
@@ -93,11 +96,16 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     skinned = masks.face + masks.neck + scalp_hair(scene)[margin:-margin, margin:-margin]
     bodily = masks.clothes + masks.neck
     covered = in_shadow(filled_layer(colours, bodily, margin), bodily, margin, scene.metre)
+    progress(0.67, "filling what is hidden")
+    skin_layer = filled_layer(colours, skinned, margin, least=0.1)
+    progress(0.74, "filling what is hidden")
+    hair_layer = filled_layer(colours, photograph_share(hair_alpha, margin), margin)
+    progress(0.8, "filling what is hidden")
     canvas = Canvas(
         camera=scene.camera,
         margin=margin,
-        skin=filled_layer(colours, skinned, margin, least=0.1),
-        hair=with_alpha(filled_layer(colours, photograph_share(hair_alpha, margin), margin), hair_alpha),
+        skin=skin_layer,
+        hair=with_alpha(hair_layer, hair_alpha),
         body=with_alpha(covered, body_alpha),
         plate=padded(plate, margin),
         cut=cut_masks(scene),
