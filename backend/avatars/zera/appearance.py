@@ -77,17 +77,17 @@ def skin_appearance(
     mouth = canvas.cut[y, x, 2] / 255 > 0.6
     brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
     fallback[model.region == EYE_CAVITY] = brightness * 0.25
-    fallback[model.region == MOUTH_CAVITY] = np.array([0.2, 0.06, 0.06]) * brightness.mean() / 0.6
+    fallback[model.region == MOUTH_CAVITY] = _as_lit(np.array([0.2, 0.06, 0.06]), brightness)
     tongue = model.region == TONGUE
     depth_in_mouth = model.mean[tongue, 1:2] - model.mean[tongue, 1].min()
-    fallback[tongue] = np.array([0.5, 0.23, 0.23]) * brightness.mean() / 0.6 * np.exp(-depth_in_mouth / 0.022)
+    fallback[tongue] = _as_lit(np.array([0.5, 0.23, 0.23]), brightness) * np.exp(-depth_in_mouth / 0.022)
     teeth = model.region == TEETH
     seen_teeth = teeth & mouth & visible & (colour.mean(axis=1) > 0.4)
-    enamel = np.array([0.86, 0.82, 0.76]) * (0.35 + 0.75 * brightness.mean())
+    enamel = _as_lit(np.array([0.86, 0.82, 0.76]), brightness) * (0.35 / brightness.mean() + 0.75) * 0.6
     if seen_teeth.sum() > 12:
         enamel = np.percentile(colour[seen_teeth], 80, axis=0)
     fallback[teeth] = np.clip(enamel, 0, 1) * model.shade[teeth, None]
-    fallback[model.region == GUM] = np.array([0.62, 0.32, 0.31]) * brightness.mean() / 0.6
+    fallback[model.region == GUM] = _as_lit(np.array([0.62, 0.32, 0.31]), brightness)
     iris, angle = _irises(model, fit, hits, landmarks, canvas)
     profile = _eye_profile(model, eye_directions(model, fit.neutral), iris, angle, hits, canvas)
     return SkinAppearance(
@@ -98,6 +98,15 @@ def skin_appearance(
         angle,
         profile,
     )
+
+
+def _as_lit(colour: NDArray[np.float64], skin: NDArray[np.floating]) -> NDArray[np.float64]:
+    """[3] What a colour looks like in the light, and with the pigments, that make the person's skin look like [3]."""
+    saturation = np.clip((skin.max() - skin.min()) / (0.3 * skin.max() + 1e-6), 0, 1)  # 0 in black and white
+    grey = colour.mean()
+    cast = (skin / (skin.mean() * np.array([1.2, 0.98, 0.82]))) ** 0.6  # against skin in white light
+    cast = 1 + (cast / cast.mean() - 1) * saturation
+    return np.asarray((grey + saturation * (colour - grey)) * cast * skin.mean() / 0.6)
 
 
 def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float64]:
