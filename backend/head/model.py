@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ class HeadModel:
     mirror: np.ndarray
     shade: np.ndarray
 
-    @property
+    @cached_property
     def head_share(self) -> np.ndarray:
         """[V] How much of the head's motion each vertex takes: 0 on the torso, 1 on the head."""
         return np.asarray(_BONE_SHARE, np.float32) @ self.bone_weights

@@ -21,7 +21,7 @@ from backend.avatars.zera.layers import (
     scalp_hair,
     with_alpha,
 )
-from backend.avatars.zera.lids import BLINKS, closing_lids
+from backend.avatars.zera.lids import fitted_actions
 from backend.avatars.zera.outline import conformed
 from backend.avatars.zera.scene import NECK_SHARE, Scene
 from backend.avatars.zera.shells import body_shell, hair_shell
@@ -132,9 +132,7 @@ def _scene(masks: Masks, fit: HeadFit, margin: int) -> Scene:
     intrinsics[:2, 2] += margin
     camera = Camera(intrinsics, camera.world_to_camera, camera.width + 2 * margin, camera.height + 2 * margin)
     model = head_model()
-    actions = model.actions.copy()
-    actions[list(BLINKS)] = closing_lids(fit.neutral)
-    source = model.expressed(fit.neutral, fit.coefficients, actions)
+    source = model.expressed(fit.neutral, fit.coefficients, fitted_actions(fit.neutral))
     world = source @ fit.head_to_world[:3, :3].T + fit.head_to_world[:3, 3]
     hits = rasteriser().draw(world, model.faces, camera)
     depth = float(camera.world_to_camera[2, 3])

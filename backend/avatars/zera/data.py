@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.avatars.zera.lids import BLINKS, closing_lids
+from backend.avatars.zera.lids import fitted_actions
 from backend.avatars.zera.relief import Shell
 from backend.head.model import HeadModel, head_model
 from shared.camera import Camera
@@ -104,9 +104,7 @@ class Person:
     @cached_property
     def actions(self) -> NDArray[np.float32]:
         """[52, V, 3] the model's facial actions, the blinks fitted to this person's eyes."""
-        actions = self.model.actions.copy()
-        actions[list(BLINKS)] = closing_lids(self.neutral)
-        return actions
+        return fitted_actions(self.neutral)
 
     def expressed(self, coefficients: NDArray[np.floating]) -> NDArray[np.float32]:
         """[52] in [0, 1] -> [V, 3] the unturned head with that expression, head frame."""

@@ -15,6 +15,13 @@ UPPER_RIGHT, LOWER_RIGHT = [246, 161, 160, 159, 158, 157, 173], [7, 163, 144, 14
 BLINKS = (ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"])
 
 
+def fitted_actions(neutral: NDArray[np.floating]) -> NDArray[np.float32]:
+    """[52, V, 3] the head model's facial actions, the blinks fitted to a neutral head's [V, 3] eyes."""
+    actions = head_model().actions.copy()
+    actions[list(BLINKS)] = closing_lids(neutral)
+    return actions
+
+
 def closing_lids(neutral: NDArray[np.floating]) -> NDArray[np.float32]:
     """[2, V, 3] offsets of ``eyeBlinkLeft`` and ``eyeBlinkRight`` that bring a neutral head's [V, 3] lids together."""
     model, marks = head_model(), correspondence()

@@ -38,16 +38,10 @@ class Shell:
     bound_to: NDArray[np.int32]
     bound_weight: NDArray[np.float32]
 
-    @property
-    def is_back(self) -> NDArray[np.bool_]:
-        """[N] True on the back sheet."""
-        return np.arange(len(self.vertices)) >= len(self.vertices) // 2
-
 
 def inflate(
     domain: NDArray[np.bool_],
     outline: NDArray[np.bool_],
-    rim: NDArray[np.float64],
     known: NDArray[np.float64],
     trust: NDArray[np.float64],
     cell: float,
@@ -58,7 +52,6 @@ def inflate(
     Args:
         domain: [H, W] where the sheet is.
         outline: [H, W] where the sheet meets the rim, inside the domain.
-        rim: [H, W] metres along the camera's axis.
         known: [H, W] metres in front of the rim, where something tells it.
         trust: [H, W] how strongly, 0 where nothing does.
         cell: side of a grid cell in metres at the rim.
