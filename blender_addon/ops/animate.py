@@ -8,12 +8,12 @@ from bpy.props import StringProperty
 from ..bridge import avatars
 from ..core.jobs import Job
 from ..shared.errors import LimnerError
-from .job import JobOperator, job_context
+from .job import AvatarJobOperator, job_context
 
 MOTION_ONLY = {".csv", ".npz"}  # nothing to hear in these
 
 
-class LIMNER_OT_animate(JobOperator, bpy.types.Operator):
+class LIMNER_OT_animate(AvatarJobOperator, bpy.types.Operator):
     """Animate the avatar with the speech, from the present frame on. From a script this waits until it is keyed."""
 
     bl_idname = "limner.animate"
@@ -22,12 +22,6 @@ class LIMNER_OT_animate(JobOperator, bpy.types.Operator):
     task = "animate"
 
     speech: StringProperty(name="Speech", description="Instead of the panel's speech", options={"SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """There must be an avatar."""
-        cls.poll_message_set("Create an avatar first, or select one")
-        return avatars.chosen(context) is not None
 
     def job(self, context: bpy.types.Context) -> Job:
         """Speech to a clip at the scene's rate."""

@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, StringProperty
 
 from .. import __package__ as package
 from .. import compat
-from ..bridge import outcomes, pump
+from ..bridge import avatars, outcomes, pump
 from ..core.jobs import Job
 from ..shared.errors import LimnerError
 
@@ -62,6 +62,16 @@ class JobOperator:
         except LimnerError as error:
             self.report({"ERROR"}, explain(error))  # type: ignore[attr-defined]
             return {"CANCELLED"}, None
+
+
+class AvatarJobOperator(JobOperator):
+    """A job about the chosen avatar."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """There must be an avatar."""
+        cls.poll_message_set("Create an avatar first, or select one")
+        return avatars.chosen(context) is not None
 
 
 def active_job(*tasks: str) -> Job | None:

@@ -5,24 +5,18 @@ import bpy
 from ..bridge import avatars, motion
 from ..core.jobs import Job
 from .create import unused
-from .job import JobOperator, file_name, job_context, output_folder
+from .job import AvatarJobOperator, file_name, job_context, output_folder
 
 FORMATS = {"head": "_head.glb", "volume": "_surface.ply"}
 
 
-class LIMNER_OT_extract_mesh(JobOperator, bpy.types.Operator):
+class LIMNER_OT_extract_mesh(AvatarJobOperator, bpy.types.Operator):
     """Extract a mesh of the avatar at the present frame and import it. From a script this waits until it is there."""
 
     bl_idname = "limner.extract_mesh"
     bl_label = "Extract Mesh"
     bl_options = set()
     task = "mesh"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """There must be an avatar."""
-        cls.poll_message_set("Create an avatar first, or select one")
-        return avatars.chosen(context) is not None
 
     def job(self, context: bpy.types.Context) -> Job:
         """The surface that is chosen, at the present frame."""

@@ -5,10 +5,10 @@ import numpy as np
 
 from ..bridge import avatars, motion
 from ..core.jobs import Job
-from .job import JobOperator, file_name, job_context, output_folder
+from .job import AvatarJobOperator, file_name, job_context, output_folder
 
 
-class LIMNER_OT_render(JobOperator, bpy.types.Operator):
+class LIMNER_OT_render(AvatarJobOperator, bpy.types.Operator):
     """Render the scene's frame range as the avatar and put the frames on the sequencer as they come.
 
     Frames that are already there and unchanged are kept. From a script this waits for the last one.
@@ -18,12 +18,6 @@ class LIMNER_OT_render(JobOperator, bpy.types.Operator):
     bl_label = "Render to Timeline"
     bl_options = set()
     task = "render"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """There must be an avatar."""
-        cls.poll_message_set("Create an avatar first, or select one")
-        return avatars.chosen(context) is not None
 
     def job(self, context: bpy.types.Context) -> Job:
         """Everything the frames need, read off the scene."""
