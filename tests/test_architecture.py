@@ -18,6 +18,7 @@ RANKS = {
     "shared": 0,
     "nerf": 1,
     "head": 1,
+    "networks": 1,
     "capture": 2,
     "compositing": 2,
     "avatars": 3,
