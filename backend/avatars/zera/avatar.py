@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from backend.avatars.file import write_limner
+from backend.avatars.head_mesh import head_mesh
 from backend.avatars.interface import Frame, FrameRequest, HeadMesh
 from backend.avatars.zera.data import Canvas, Person, SkinAppearance
 from backend.avatars.zera.relief import Shell
 from backend.avatars.zera.render import PersonRenderer
 from backend.avatars.zera.surface import PersonSurface, bake_texture
 from backend.capture.image import Picture
-from backend.head.model import NECK_BEGINS
 from shared.camera import Camera
 
 PREVIEW_SIZE = 256
@@ -64,18 +64,7 @@ class ZeraAvatar:
 
     def head_mesh(self) -> HeadMesh:
         """The fitted head and neck with 52 shape keys and a texture baked from the photograph."""
-        model = self.person.model
-        kept = (model.head_share[model.faces] > NECK_BEGINS).all(axis=1)
-        used = np.unique(model.faces[kept])
-        index = np.zeros(len(model.mean), np.int32)
-        index[used] = np.arange(len(used))
-        return HeadMesh(
-            vertices=self.person.neutral[used],
-            faces=index[model.faces[kept]],
-            shape_keys=self.person.actions[:, used],
-            uv=model.uv[kept],
-            texture=bake_texture(self._renderer),
-        )
+        return head_mesh(self.person.neutral, self.person.actions, bake_texture(self._renderer))
 
     def bounds(self, request: FrameRequest) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper corner in the world of the box that holds the person, metres."""
