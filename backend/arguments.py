@@ -63,6 +63,13 @@ def build_parser() -> argparse.ArgumentParser:
     reconstruct.add_argument("--report", type=Path, metavar="R.json", help="write what was found in the pictures")
     with_progress(reconstruct)
 
+    imported = command("import-real3d", "convert official Real3D-Portrait checkpoints, once, into a file for avatars")
+    imported.add_argument(
+        "folder", type=Path, metavar="CHECKPOINT_FOLDER", help="such as checkpoints/240210_real3dportrait_orig"
+    )
+    imported.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.safetensors")
+    with_progress(imported)
+
     animate = command("animate", "make a motion clip from speech, a video or a Live Link Face recording")
     animate.add_argument("source", type=Path, metavar="SPEECH|VIDEO|CSV")
     animate.add_argument("-o", "--output", type=Path, required=True, metavar="C.npz")

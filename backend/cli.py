@@ -106,6 +106,21 @@ def _reconstruct(options: argparse.Namespace, display: ProgressDisplay) -> int:
     return EXIT_DONE
 
 
+def _import_real3d(options: argparse.Namespace, display: ProgressDisplay) -> int:
+    _must_be_writable(options.output, ".safetensors")
+    from backend.avatars.real3d.official_files import model_groups
+
+    model_groups(options.folder)  # a wrong path is refused before anything slow is imported
+    from backend.avatars.real3d.official_import import import_real3d
+
+    imported = import_real3d(options.folder, options.output, display)
+    display.end()
+    print(f"{options.output}  {', '.join(f'{name} ({count} tensors)' for name, count in imported.items())}")
+    if len(imported) == 1:
+        display.note("No audio-to-motion model lies beside it; pictures do not need it, the published speech does.")
+    return EXIT_DONE
+
+
 def _animate(options: argparse.Namespace, display: ProgressDisplay) -> int:
     _must_exist(options.source, "speech or video")
     _must_be_writable(options.output, ".npz")
@@ -248,6 +263,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {
     "doctor": _doctor,
     "serve": _serve,
     "reconstruct": _reconstruct,
+    "import-real3d": _import_real3d,
     "animate": _animate,
     "render": _render,
     "mesh": _mesh,
@@ -255,4 +271,4 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {
     "evaluate": _evaluate,
 }
 # commands without child processes and temporary folders: they end at once when interrupted
-ONE_PROCESS = {"reconstruct", "animate", "render", "mesh"}
+ONE_PROCESS = {"reconstruct", "import-real3d", "animate", "render", "mesh"}
