@@ -15,15 +15,13 @@ from backend.avatars.real3d.crop import Crop
 from backend.avatars.real3d.pncc import DISTANCE, FOCAL
 from backend.avatars.real3d.pose import Pose, PosedHead, keypoints
 from backend.capture.correspondence import correspondence
-from backend.capture.detection import FaceLandmarks
-from backend.capture.fit import HeadFit, fit_heads
+from backend.capture.fit import fit_heads
 from backend.head.model import head_model
 from shared.arkit import ARKIT_INDEX, ARKIT_NAMES
 from shared.camera import Camera
 from tests.capture.media import found
 
 OPENCV = np.diag([1.0, -1.0, -1.0])
-WHOLE = Crop(0, 0, 640, 512)
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +37,13 @@ def frame(person: NDArray[np.float64]) -> PublishedFrame:
     return PublishedFrame.of(person)
 
 
-def published_view(frame: PublishedFrame, pose: Pose, crop: Crop) -> Camera:
+def published_view(frame: PublishedFrame, pose: Pose, size: int = 512) -> Camera:
     """The published camera in metres: what sees a head at the world's origin as the published one sees it posed."""
     world_to_camera = np.eye(4)
     world_to_camera[:3, :3] = OPENCV @ pose.rotation @ frame.rotation
     world_to_camera[:3, 3] = OPENCV @ (pose.rotation @ frame.origin + pose.trans - (0, 0, DISTANCE)) / frame.scale
-    focal = FOCAL * crop.side
-    middle = crop.left + crop.side / 2, crop.top + crop.side / 2
-    intrinsics = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1.0]])
-    return Camera(intrinsics, world_to_camera, 640, 640)
+    focal = FOCAL * size
+    return Camera(np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1.0]]), world_to_camera, size, size)
 
 
 def ordinary_view(focal: float = 1400.0) -> Camera:
@@ -65,8 +61,7 @@ def test_a_published_pose_is_found_again(
     trans: tuple[float, float, float],
 ) -> None:
     pose = Pose(np.array(euler), np.array(trans))
-    crop = Crop(40, -30, 500, 512)
-    solved = PosedHead.solve(person, frame, np.eye(4), published_view(frame, pose, crop), crop).photographed
+    solved = PosedHead.solve(person, frame, np.eye(4), published_view(frame, pose)).photographed
     np.testing.assert_allclose(solved.euler, euler, atol=1e-6)
     np.testing.assert_allclose(solved.trans, trans, atol=1e-5)
 
@@ -83,7 +78,7 @@ def test_rotations_are_about_x_then_y_then_z() -> None:
 def test_the_person_looking_to_their_left_and_up_has_positive_yaw_and_negative_pitch(
     person: NDArray[np.float64], frame: PublishedFrame
 ) -> None:
-    head = PosedHead.solve(person, frame, np.eye(4), ordinary_view(), WHOLE)
+    head = PosedHead.solve(person, frame, np.eye(4), ordinary_view())
     rest = head.photographed.euler
     # a FrameRequest's yaw turns the face to the picture's right; its pitch about X lifts the chin when negative
     turned = head.moved((0, 0, 0.3)).euler - rest
@@ -93,7 +88,7 @@ def test_the_person_looking_to_their_left_and_up_has_positive_yaw_and_negative_p
 
 
 def test_no_motion_is_the_photographs_pose(person: NDArray[np.float64], frame: PublishedFrame) -> None:
-    head = PosedHead.solve(person, frame, np.eye(4), ordinary_view(), WHOLE)
+    head = PosedHead.solve(person, frame, np.eye(4), ordinary_view())
     still = head.moved()
     np.testing.assert_allclose(still.euler, head.photographed.euler, atol=1e-9)
     np.testing.assert_allclose(still.trans, head.photographed.trans, atol=1e-6)
@@ -110,9 +105,9 @@ def test_a_moved_head_is_where_the_photographs_camera_sees_it(
     location: tuple[float, float, float],
 ) -> None:
     camera = ordinary_view()
-    head = PosedHead.solve(person, frame, np.eye(4), camera, WHOLE)
+    head = PosedHead.solve(person, frame, np.eye(4), camera)
     marks = head.marks @ Rotation.from_euler("xyz", rotation).as_matrix().T + location
-    seen = WHOLE.to_crop(camera.project(marks)[:, :2])
+    seen = camera.project(marks)[:, :2] * (512 / 640)
     got = (head.moved(rotation, location).project(frame.places(head.marks)) + 1) * 256
     # the cameras' perspectives differ by what a metre and one and a half do
     assert np.linalg.norm(got - seen, axis=1).max() < 6 and np.abs((got - seen).mean(axis=0)).max() < 1
@@ -124,7 +119,7 @@ def test_a_camera_that_goes_round_the_head_sees_it_turned_the_other_way(
     person: NDArray[np.float64], frame: PublishedFrame
 ) -> None:
     camera = ordinary_view()
-    head = PosedHead.solve(person, frame, np.eye(4), camera, WHOLE)
+    head = PosedHead.solve(person, frame, np.eye(4), camera)
     turn = np.eye(4)
     turn[:3, :3] = Rotation.from_euler("xyz", (0.1, 0, 0.3)).as_matrix()
     by_camera = head.moved(camera=replace(camera, world_to_camera=camera.world_to_camera @ turn))
@@ -151,36 +146,37 @@ def test_keypoints_are_the_jaws_ends_the_chin_and_the_noses_root(
     assert fallen[1, 1] > chin[1] + 0.05 and np.abs(fallen[3] - root).max() < 0.01
 
 
-def posed(name: str) -> tuple[PosedHead, FaceLandmarks, HeadFit]:
+def posed(name: str) -> tuple[PosedHead, NDArray[np.float64]]:
+    """A portrait's head in a crop twice as large as the face, and its landmarks on it, pixels of 512."""
     rgb, face = found(name)
     fit = fit_heads([face], [(rgb.shape[1], rgb.shape[0])])[0]
     source = head_model().expressed(fit.neutral, fit.coefficients)
     left, top, right, bottom = face.box
     side = round(2 * face.side)
     crop = Crop(round((left + right - side) / 2), round((top + bottom - side) / 2), side, 512)
-    return PosedHead.solve(source, PublishedFrame.of(fit.neutral), fit.head_to_world, fit.camera, crop), face, fit
+    head = PosedHead.solve(source, PublishedFrame.of(fit.neutral), fit.head_to_world, crop.camera(fit.camera))
+    return head, crop.to_crop(face.points[:468, :2])
 
 
 @pytest.mark.parametrize("name", ["astronaut", "photo_woman", "painting_pearl_earring", "photo_man_mouth_open"])
 def test_the_head_lies_on_the_photograph(name: str) -> None:
-    head, face, _ = posed(name)
-    marks = face.points[:468, :2]
-    got = head.photographed.project(head.frame.places(head.marks))
-    error = np.linalg.norm(got - head.crop.to_canvas(marks), axis=1) * 256
+    head, marks = posed(name)
+    got = (head.photographed.project(head.frame.places(head.marks)) + 1) * 256
+    error = np.linalg.norm(got - marks, axis=1)
     assert np.sqrt((error**2).mean()) < 2
 
 
 @pytest.mark.parametrize("name", ["astronaut", "photo_man_glasses"])
 def test_the_label_camera_sees_the_head_where_the_photograph_has_it(name: str) -> None:
     """The published label's focal length is 6 % below the 3DMM's: a head that much larger fills the same pixels."""
-    head, face, _ = posed(name)
+    head, marks = posed(name)
     label = camera_labels(head.photographed.euler, head.photographed.trans).astype(np.float64)
     to_world, intrinsics = label[:16].reshape(4, 4), label[16:].reshape(3, 3)
     world = 0.27 * FOCAL / FOCAL_LENGTH * head.frame.places(head.marks) + (0, 0.006, 0.161)
     in_camera = (world - to_world[:3, 3]) @ to_world[:3, :3]
     pixels = in_camera @ intrinsics.T
     got = 512 * pixels[:, :2] / pixels[:, 2:]
-    error = np.linalg.norm(got - head.crop.to_crop(face.points[:468, :2]), axis=1)
+    error = np.linalg.norm(got - marks, axis=1)
     assert np.sqrt((error**2).mean()) < 4
 
 
@@ -189,6 +185,6 @@ def test_landmarks_not_vertices_decide(person: NDArray[np.float64], frame: Publi
     shoulders = person.copy()
     used = np.unique(correspondence().vertices[:468])
     shoulders[np.setdiff1d(np.arange(len(person)), used)] += 1.0
-    one = PosedHead.solve(person, frame, np.eye(4), ordinary_view(), WHOLE).photographed
-    other = PosedHead.solve(shoulders, frame, np.eye(4), ordinary_view(), WHOLE).photographed
+    one = PosedHead.solve(person, frame, np.eye(4), ordinary_view()).photographed
+    other = PosedHead.solve(shoulders, frame, np.eye(4), ordinary_view()).photographed
     np.testing.assert_array_equal(one.euler, other.euler)

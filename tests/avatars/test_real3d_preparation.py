@@ -15,6 +15,7 @@ from backend.avatars.real3d.preparation import Preparation, prepare
 from backend.avatars.real3d.torso_inpainting import NECK_REACH, inpainted_torso
 from backend.capture.detection import FaceLandmarks
 from backend.capture.masks import Masks
+from shared.camera import Camera
 from tests.capture.media import FACES, found, masks
 
 
@@ -85,6 +86,15 @@ def test_pixels_go_to_the_crop_and_back() -> None:
     np.testing.assert_allclose(crop.to_canvas(np.array([-37 + 731.0, 12 + 731.0])), (1, 1))
 
 
+def test_the_crops_camera_sees_what_the_crop_shows() -> None:
+    camera = Camera(np.array([[900.0, 0, 330], [0, 900, 250], [0, 0, 1]]), np.eye(4), 640, 480)
+    places = np.random.default_rng(0).normal(0, 0.1, (20, 3)) + (0, 0, 1)
+    crop = Crop(120, -40, 300, 512)
+    expected = crop.to_crop(camera.project(places)[:, :2])
+    np.testing.assert_allclose(crop.camera(camera).project(places)[:, :2], expected, atol=1e-9)
+    assert crop.camera(camera).width == crop.camera(camera).height == 512
+
+
 def test_the_cut_picture_agrees_with_the_way_of_its_pixels() -> None:
     """A spot of the photograph lies in the cut square where the crop says."""
     picture = np.zeros((300, 400, 3), np.uint8)
@@ -125,9 +135,14 @@ def test_beyond_the_photographs_edges_the_scene_goes_on_and_the_head_does_not() 
     made = prepare(rgb, oval_face(130, 110, 190), Masks(np.asarray(sum(parts.values())), **parts))
     crop = made.crop
     assert crop.top < -10
-    edge = int(crop.to_crop(np.array([130.0, 0.0]))[1])
-    assert (made.labels[:3] == BACKGROUND).all() and HAIR in made.labels[edge - 5]
-    np.testing.assert_allclose(made.picture[:3].reshape(-1, 3).mean(axis=0), (90, 140, 200), atol=12)
+    above = [crop.to_crop(np.array(place)).astype(int) for place in ((130.0, -10.0), (60.0, -15.0))]
+    assert [made.labels[row, column] for column, row in above] == [HAIR, BACKGROUND]
+    column, row = above[0]
+    np.testing.assert_allclose(made.picture[row, column], (60, 30, 10), atol=6)
+    column, row = above[1]
+    np.testing.assert_allclose(made.picture[row, column], (90, 140, 200), atol=12)
+    # and clothes go on downwards
+    assert made.labels[-1, 256] == CLOTHES and crop.top + crop.side > 255
 
 
 def torso_drawing() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

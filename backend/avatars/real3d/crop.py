@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.capture.detection import FaceLandmarks
+from shared.camera import Camera
 
 FACE_SHARE = 0.2  # of the square that the face covers, at least: the published ``min_face_area_percent``
 TIGHT_FACE_SHARE = 0.26  # where the photograph shows little else; tighter still, hair would be cut off
@@ -41,6 +42,12 @@ class Crop:
     def to_photograph(self, pixels: NDArray[np.floating]) -> NDArray[np.float64]:
         """The inverse of :meth:`to_crop`."""
         return np.asarray(np.asarray(pixels, np.float64) * (self.side / self.size) + (self.left, self.top))
+
+    def camera(self, photograph: Camera) -> Camera:
+        """The camera that sees the resized square, given the photograph's own."""
+        intrinsics = photograph.intrinsics.copy()
+        intrinsics[:2, 2] -= (self.left, self.top)
+        return Camera(intrinsics, photograph.world_to_camera, self.side, self.side).resized(self.size, self.size)
 
     def to_canvas(self, pixels: NDArray[np.floating]) -> NDArray[np.float64]:
         """[..., 2] the photograph's pixel coordinates -> -1..1 on the crop, x right, y down."""

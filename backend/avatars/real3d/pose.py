@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from backend.avatars.real3d.canonical import PublishedFrame
-from backend.avatars.real3d.crop import Crop
 from backend.avatars.real3d.pncc import DISTANCE, FOCAL
 from backend.capture.correspondence import IRISES, correspondence
 from shared.camera import Camera
@@ -56,8 +55,7 @@ class PosedHead:
         frame: the person's.
         marks: [468, 3] metres in the head frame, landmarks of the photographed expression.
         head_to_world: [4, 4] the head's pose in the photograph.
-        camera: the photograph's.
-        crop: what of the photograph the canvas shows.
+        camera: of the photograph's square crop (:meth:`backend.avatars.real3d.crop.Crop.camera`).
         photographed: the pose that lays the landmarks on the photograph.
     """
 
@@ -65,7 +63,6 @@ class PosedHead:
     marks: NDArray[np.float64]
     head_to_world: NDArray[np.float64]
     camera: Camera
-    crop: Crop
     photographed: Pose
 
     @classmethod
@@ -75,7 +72,6 @@ class PosedHead:
         frame: PublishedFrame,
         head_to_world: NDArray[np.float64],
         camera: Camera,
-        crop: Crop,
     ) -> PosedHead:
         """Find the photograph's pose by least squares on the landmarks' projections.
 
@@ -83,14 +79,13 @@ class PosedHead:
             vertices: [V, 3] metres in the head frame, the fitted head with the photograph's expression.
             frame: the person's.
             head_to_world: [4, 4] the head's pose in the photograph.
-            camera: the photograph's.
-            crop: of it.
+            camera: of the photograph's square crop.
         """
         marks = correspondence().on(np.asarray(vertices, np.float64))[: IRISES[0]]
-        seen = _seen(marks, head_to_world, camera, crop)
+        seen = _seen(marks, head_to_world, camera)
         start = _view_rotation(camera, head_to_world, frame)
         rotation, trans = _least_squares(frame.places(marks), seen, start, fixed_rotation=False)
-        return cls(frame, marks, head_to_world, camera, crop, _pose(rotation, trans))
+        return cls(frame, marks, head_to_world, camera, _pose(rotation, trans))
 
     def moved(
         self,
@@ -106,7 +101,7 @@ class PosedHead:
         Args:
             rotation: [3] XYZ Euler angles in radians, against the photograph's pose.
             location: [3] metres, against the photograph's pose.
-            camera: ``None`` is the photograph's; its picture is taken to be cropped like the photograph.
+            camera: ``None`` is the crop's.
         """
         turn = Rotation.from_euler("xyz", np.asarray(rotation, np.float64)).as_matrix()
         motion = np.eye(4)
@@ -116,7 +111,7 @@ class PosedHead:
         # what the crop's place off the photograph's axis adds to the rotation stays
         aside = self.photographed.rotation @ _view_rotation(self.camera, self.head_to_world, self.frame).T
         rotated = aside @ _view_rotation(camera, posed, self.frame)
-        seen = _seen(self.marks, posed, camera, self.crop)
+        seen = _seen(self.marks, posed, camera)
         _, trans = _least_squares(self.frame.places(self.marks), seen, rotated, fixed_rotation=True)
         return _pose(rotated, trans)
 
@@ -136,12 +131,10 @@ def keypoints(vertices: NDArray[np.floating], frame: PublishedFrame, pose: Pose)
     return np.clip(pose.project(frame.places(places)), -1, 1).astype(np.float32)
 
 
-def _seen(
-    marks: NDArray[np.float64], head_to_world: NDArray[np.float64], camera: Camera, crop: Crop
-) -> NDArray[np.float64]:
-    """[N, 3] metres in the head frame -> [N, 2] where the camera sees them on the crop, -1..1."""
+def _seen(marks: NDArray[np.float64], head_to_world: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
+    """[N, 3] metres in the head frame -> [N, 2] where the camera sees them on the canvas, -1..1."""
     world = marks @ head_to_world[:3, :3].T + head_to_world[:3, 3]
-    return crop.to_canvas(camera.project(world)[:, :2])
+    return np.asarray(camera.project(world)[:, :2] * (2 / camera.width, 2 / camera.height) - 1)
 
 
 def _view_rotation(camera: Camera, head_to_world: NDArray[np.float64], frame: PublishedFrame) -> NDArray[np.float64]:
