@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from backend.compositing.super_resolution import (
     Background,
+    Composed,
     HeadSuperResolution,
     SuperResolution,
     person_opacity,
@@ -116,25 +117,23 @@ class PreparedSuperResolution(nn.Module):
         background: Background,
         kp_source: Tensor,
         kp_driving: Tensor,
-    ) -> Tensor:
+    ) -> Composed:
         """One frame, as :meth:`SuperResolution.forward`, with a background of this object's."""
         raw, alpha = (resized(picture, self.config.fused_size) for picture in (features[:, :3], weights))
         layer = self.torso_model(torso, kp_source, kp_driving, raw, alpha)
         return self.composed(features, weights, layer, background)
 
     @torch.no_grad()
-    def composed(self, features: Tensor, weights: Tensor, torso: TorsoLayer, background: Background) -> Tensor:
+    def composed(self, features: Tensor, weights: Tensor, torso: TorsoLayer, background: Background) -> Composed:
         """The frame from a painted torso; arguments and result as :meth:`forward` has them."""
-        head, rgb = self.block0(_laid(features, self.dtype), features[:, :3])
-        alpha = resized(weights, self.config.fused_size)
-        person = self.fuse_head_torso(self._weighted(head, _laid(torso.hidden, self.dtype), alpha))
-        del head
-        person, rgb = self.head_torso_block(person, torch.lerp(torso.rgb, rgb, alpha))
-        alpha = person_opacity(alpha, torso.alpha, self.config.threshold)
-        narrow = torch.lerp(background.features, self.narrow_person(person), alpha.to(self.dtype))
-        del person
-        fused = self.fuse_fg_bg(F.leaky_relu_(narrow, SLOPE))
-        return self.block1(fused, torch.lerp(background.rgb, rgb, alpha))[1]
+        head = resized(weights, self.config.fused_size)
+        person = person_opacity(head, torso.alpha, self.config.threshold)
+        made, rgb = self.block0(_laid(features, self.dtype), features[:, :3])
+        made = self.fuse_head_torso(self._weighted(made, _laid(torso.hidden, self.dtype), head))
+        made, rgb = self.head_torso_block(made, torch.lerp(torso.rgb, rgb, head))
+        made = torch.lerp(background.features, self.narrow_person(made), person.to(self.dtype))
+        made = self.fuse_fg_bg(F.leaky_relu_(made, SLOPE))
+        return Composed(self.block1(made, torch.lerp(background.rgb, rgb, person))[1], person, head)
 
     def _weighted(self, head: Tensor, torso: Tensor, alpha: Tensor) -> Tensor:
         """[B, wide + narrow + 1, S, S] head times its opacity, torso times the rest, the rest."""

@@ -73,6 +73,21 @@ class Background:
     features: Tensor
 
 
+@dataclass(frozen=True)
+class Composed:
+    """A frame.
+
+    Args:
+        picture: [B, 3, factor * size, factor * size] about -1..1, unclamped.
+        person: [B, 1, S, S] opacity of head and torso at the size of the fusion, 0..1.
+        head: [B, 1, S, S] opacity of the head, 0..1.
+    """
+
+    picture: Tensor
+    person: Tensor
+    head: Tensor
+
+
 def resized(picture: Tensor, size: int) -> Tensor:
     """[B, C, H, W] -> [B, C, size, size], as the published network resizes pictures."""
     return F.interpolate(picture, (size, size), mode="bilinear", antialias=True)
@@ -147,7 +162,7 @@ class SuperResolution(nn.Module):
         background: Background,
         kp_source: Tensor,
         kp_driving: Tensor,
-    ) -> Tensor:
+    ) -> Composed:
         """One frame.
 
         Args:
@@ -157,25 +172,20 @@ class SuperResolution(nn.Module):
             background: from :meth:`background`.
             kp_source: [B, 68, 2 or more] landmarks in the photograph, -1..1.
             kp_driving: [B, 68, 2 or more] landmarks in the frame.
-
-        Returns:
-            [B, 3, factor * size, factor * size] about -1..1, unclamped.
         """
         raw, alpha = (resized(picture, self.config.fused_size) for picture in (features[:, :3], weights))
         layer = self.torso_model(torso, kp_source, kp_driving, raw, alpha)
         return self.composed(features, weights, layer, background)
 
-    def composed(self, features: Tensor, weights: Tensor, torso: TorsoLayer, background: Background) -> Tensor:
+    def composed(self, features: Tensor, weights: Tensor, torso: TorsoLayer, background: Background) -> Composed:
         """The frame from a painted torso; arguments and result as :meth:`forward` has them."""
         style = features.new_ones(len(features), self.config.style)
-        alpha = resized(weights, self.config.fused_size)
-        head, rgb = self.block0(features, features[:, :3], style)
-        rgb = alpha * rgb + (1 - alpha) * torso.rgb
-        person = self.fuse_head_torso_convs(
-            torch.cat([alpha * head, (1 - alpha) * self.torso_encoder(torso.hidden)], dim=1)
-        )
-        person, rgb = self.head_torso_block(person, rgb, style)
-        alpha = person_opacity(alpha, torso.alpha, self.config.threshold)
-        rgb = alpha * rgb + (1 - alpha) * background.rgb
-        fused = self.fuse_fg_bg_convs(torch.cat([alpha * person, (1 - alpha) * background.features], dim=1))
-        return self.block1(fused, rgb, style)[1]
+        head = resized(weights, self.config.fused_size)
+        person = person_opacity(head, torso.alpha, self.config.threshold)
+        made, rgb = self.block0(features, features[:, :3], style)
+        rgb = head * rgb + (1 - head) * torso.rgb
+        made = torch.cat([head * made, (1 - head) * self.torso_encoder(torso.hidden)], dim=1)
+        made, rgb = self.head_torso_block(self.fuse_head_torso_convs(made), rgb, style)
+        rgb = person * rgb + (1 - person) * background.rgb
+        made = torch.cat([person * made, (1 - person) * background.features], dim=1)
+        return Composed(self.block1(self.fuse_fg_bg_convs(made), rgb, style)[1], person, head)

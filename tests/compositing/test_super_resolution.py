@@ -64,8 +64,9 @@ def test_prepared_is_plain(network: SuperResolution, frame: tuple[Tensor, ...]) 
     expected = network(features, weights, torso, network.background(background), *points)
     prepared = PreparedSuperResolution(network)
     made = prepared(features, weights, torso, prepared.background(background), *points)
-    assert made.shape == (2, 3, *[16 * network.config.factor] * 2)
-    torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-4)
+    assert made.picture.shape == (2, 3, *[16 * network.config.factor] * 2)
+    for name, tensor in vars(made).items():
+        torch.testing.assert_close(tensor, getattr(expected, name), rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()
@@ -73,8 +74,8 @@ def test_half_precision_keeps_forty_decibels(network: SuperResolution, frame: tu
     features, weights, background, *points = frame
     torso = _appearance(network)
     exact, fast = PreparedSuperResolution(network), PreparedSuperResolution(network, torch.bfloat16)
-    expected = exact(features, weights, torso, exact.background(background), *points)
-    made = fast(features, weights, torso, fast.background(background), *points)
+    expected = exact(features, weights, torso, exact.background(background), *points).picture
+    made = fast(features, weights, torso, fast.background(background), *points).picture
     assert made.dtype == torch.float32
     assert -10 * torch.log10((made - expected).square().mean() / 4) > 40
 
@@ -97,7 +98,7 @@ def test_an_opaque_layer_hides_what_is_behind(network: SuperResolution, frame: t
 
     def composed(weights: Tensor, torso: Tensor, behind: Tensor, alpha: Tensor) -> Tensor:
         layer = TorsoLayer(torso, torso[:, :3], alpha)
-        return prepared.composed(features, weights, layer, prepared.background(behind))
+        return prepared.composed(features, weights, layer, prepared.background(behind)).picture
 
     torsos = torch.randn(2, 2, 8, 32, 32)
     torch.testing.assert_close(
@@ -118,7 +119,9 @@ def test_a_nearly_opaque_head_is_opaque() -> None:
 def test_only_what_is_unused_does_not_train(network: SuperResolution, frame: tuple[Tensor, ...]) -> None:
     features, weights, background, *points = frame
     trained = SuperResolution(network.config, TorsoModel(TORSO)).eval()
-    trained(features, weights, _appearance(trained), trained.background(background), *points).square().mean().backward()
+    trained(
+        features, weights, _appearance(trained), trained.background(background), *points
+    ).picture.square().mean().backward()
     idle = {
         name
         for name, parameter in trained.named_parameters()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from backend.compositing.prepared_super_resolution import PreparedHeadSuperResolution, PreparedSuperResolution
-from backend.compositing.super_resolution import HeadSuperResolution, SuperResolution, person_opacity, resized
+from backend.compositing.super_resolution import HeadSuperResolution, SuperResolution
 from tests.parity.fixtures import Parity
 
 HEAD, WHOLE, TORSO = "s4a_sr_vanilla", "s4c_sr_torso_bg", "s4b_torso"
@@ -57,23 +57,19 @@ def whole(parity: Parity, published: SuperResolution) -> Iterator[Seen]:
     seen: Seen = {"feature_in": parity.feature_image(), "weights_in": parity.weights_image()}
     parts = ("block0", "bg_encoder", "fuse_head_torso", "head_torso_block", "fuse_fg_bg", "block1")
     _watch({name: prepared.get_submodule(name) for name in parts}, seen)
-    hook = published.torso_model.register_forward_hook(
-        lambda _, __, layer: seen.update(hidden=layer.hidden, torso_alpha=layer.alpha)
-    )
+    hook = published.torso_model.register_forward_hook(lambda _, __, layer: seen.update(hidden=layer.hidden))
     points = (torch.from_numpy(parity.arrays(TORSO)[name]) for name in ("kp_s", "kp_d"))
     with torch.inference_mode():
         appearance = published.torso_model.appearance(parity.image("ref_torso_img"), parity.segmap())
         background = prepared.background(parity.image("bg_img"))
-        picture = prepared(seen["feature_in"], seen["weights_in"], appearance, background, *points)
-        alpha = person_opacity(
-            resized(seen["weights_in"], 256), seen["torso_alpha"], threshold=published.config.threshold
-        )
+        composed = prepared(seen["feature_in"], seen["weights_in"], appearance, background, *points)
+        person = composed.person
         yield seen | {
-            "rgb_512_unclamped": picture,
-            "weights_256": resized(seen["weights_in"], 256),
+            "rgb_512_unclamped": composed.picture,
+            "weights_256": composed.head,
             # these two exist in the plain twin only: prepared, they are folded into what follows
             "x_torso": published.torso_encoder(seen["hidden"]),
-            "fg_bg_fuse_in": torch.cat([seen["head_torso_block.x"] * alpha, seen["bg_encoder"] * (1 - alpha)], dim=1),
+            "fg_bg_fuse_in": torch.cat([seen["head_torso_block.x"] * person, seen["bg_encoder"] * (1 - person)], dim=1),
             "x_bg": seen["bg_encoder"],
             "person_rgb_before_head_torso_block": seen["head_torso_block.in.1"],
             "rgb_composited_with_bg": seen["block1.in.1"],
