@@ -51,7 +51,12 @@ def build_parser() -> argparse.ArgumentParser:
         "references", type=Path, nargs="+", metavar="REF", help="a picture of the person; of several, the first is used"
     )
     reconstruct.add_argument("-o", "--output", type=Path, required=True, metavar="A.limner")
-    reconstruct.add_argument("--kind", choices=["zera"], default="zera", help="kind of avatar (default: %(default)s)")
+    reconstruct.add_argument(
+        "--kind", choices=["zera", "real3d"], default="zera", help="kind of avatar (default: %(default)s)"
+    )
+    reconstruct.add_argument(
+        "--weights", type=Path, metavar="FILE", help="what import-real3d wrote, which the kind real3d needs"
+    )
     reconstruct.add_argument(
         "--references",
         dest="kept",

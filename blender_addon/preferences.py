@@ -31,6 +31,12 @@ class LimnerPreferences(bpy.types.AddonPreferences):
             ("cuda", "NVIDIA GPU", "An NVIDIA GPU"),
         ],
     )
+    real3d_weights: StringProperty(
+        name="Real3D-Portrait",
+        subtype="FILE_PATH",
+        description="The file that `limner import-real3d` made of your Real3D-Portrait checkpoint, "
+        "on the backend's machine",
+    )
     use_remote: BoolProperty(name="Backend on Another Machine", description="Use a backend that runs somewhere else")
     connection_file: StringProperty(
         name="Connection File",
@@ -54,6 +60,7 @@ class LimnerPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "device")
             if not self.command and not installation_file().is_file():
                 layout.label(text="No backend is installed: run `python install.py` in Limner's folder", icon="ERROR")
+        layout.prop(self, "real3d_weights", placeholder="only for avatars of this kind")
         session = pump.present()
         status = session.status if session else "stopped"
         row = layout.row(align=True)

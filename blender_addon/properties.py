@@ -20,9 +20,7 @@ class LimnerAvatar(bpy.types.PropertyGroup):
 
     head: PointerProperty(type=bpy.types.Object, description="The head that this root, control or camera belongs to")
     id: StringProperty(description="Stays the same whatever the object is called")
-    path: StringProperty(
-        name="Avatar", subtype="FILE_PATH", options=RELATIVE, description="The avatar's .limner file"
-    )
+    path: StringProperty(name="Avatar", subtype="FILE_PATH", options=RELATIVE, description="The avatar's .limner file")
     root: PointerProperty(type=bpy.types.Object, description="Carries the whole avatar: move this one")
     control: PointerProperty(type=bpy.types.Object, description="Turns and moves the head")
     camera: PointerProperty(type=bpy.types.Object, description="The photograph's camera")
@@ -64,6 +62,14 @@ class LimnerScene(bpy.types.PropertyGroup):
         options=RELATIVE,
         default="//limner",
         description="Where avatars, frames and meshes are written",
+    )
+    kind: EnumProperty(
+        name="Kind",
+        items=[
+            ("zera", "Limner", "The picture itself, lifted onto a fitted head"),
+            ("real3d", "Real3D-Portrait", "Your own Real3D-Portrait checkpoint; its file is named in the preferences"),
+        ],
+        description="What sort of avatar is made",
     )
     match_scene: BoolProperty(
         name="Match Scene to Picture",

@@ -47,6 +47,11 @@ class Camera:
         scale = np.diag([width / self.width, height / self.height, 1.0])
         return Camera(scale @ self.intrinsics, self.world_to_camera, width, height)
 
+    def fitted(self, size: int) -> Camera:
+        """The view as a picture whose longer side is ``size`` pixels, both sides even."""
+        scale = size / max(self.width, self.height)
+        return self.resized(max(2, 2 * round(self.width * scale / 2)), max(2, 2 * round(self.height * scale / 2)))
+
     def to_json(self) -> dict[str, Any]:
         """The camera as JSON-ready values."""
         return {

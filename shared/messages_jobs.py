@@ -13,10 +13,14 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class ReconstructJob:
-    """Photographs to an avatar. Result: ``avatar`` (path), ``report``."""
+    """Photographs to an avatar. Result: ``avatar`` (path), ``report``.
+
+    ``weights`` is what ``limner import-real3d`` wrote, on the backend's machine; only the kind ``real3d`` takes it.
+    """
 
     references: tuple[str, ...]
-    kind: str = "zera"
+    kind: Literal["zera", "real3d"] = "zera"
+    weights: str | None = None
     references_kept: int = 4
     output: str | None = None
 

@@ -49,17 +49,21 @@ def load_avatar(path: str | os.PathLike[str], device: str = "auto") -> Avatar:
     chosen = choose_device(device)
     description, tensors, pictures = read_limner(Path(path))
     kind = description.get("kind")
-    if kind == "zera":
-        from backend.avatars.zera.avatar import ZeraAvatar
+    try:
+        if kind == "zera":
+            from backend.avatars.zera.avatar import ZeraAvatar
 
-        try:
             return ZeraAvatar.from_parts(description, tensors, pictures, chosen)
-        except (KeyError, ValueError, TypeError, IndexError) as error:
-            raise LimnerError(
-                "AVATAR_UNREADABLE",
-                f"{path} lacks a part or holds one of another form ({error}).",
-                "It may come from an older Limner; reconstruct the avatar again.",
-            ) from error
+        if kind == "real3d":
+            from backend.avatars.real3d.avatar import Real3DAvatar
+
+            return Real3DAvatar.from_parts(description, tensors, pictures, chosen, Path(path))
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise LimnerError(
+            "AVATAR_UNREADABLE",
+            f"{path} lacks a part or holds one of another form ({error}).",
+            "It may come from an older Limner; reconstruct the avatar again.",
+        ) from error
     raise LimnerError(
         "AVATAR_TOO_NEW",
         f"{path} holds an avatar of the kind {kind!r}, which this Limner does not know.",

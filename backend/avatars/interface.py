@@ -15,6 +15,7 @@ from shared.motion import MotionClip
 Quality = Literal["preview", "final"]
 # "keep": the photograph's own background plate; "transparent"; [3] uint8 colour; or [H, W, 3] uint8 picture
 Background = str | np.ndarray
+FIRST_REFERENCE = np.array([0.90, 0.62, 0.0])  # the colour of the first picture in the mixer pass
 PASS_NAMES = ("rgba", "depth", "head", "torso", "mixer")
 
 

@@ -63,7 +63,8 @@ def reconstruct(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[d
     wanted: ReconstructJob = read_fields(ReconstructJob, parameters)
     output = task.output(wanted.output, "avatar.limner")
     references = [Path(reference) for reference in wanted.references]
-    avatar, report = reconstruct(references, wanted.kind, wanted.references_kept, task.progress)
+    weights = Path(wanted.weights) if wanted.weights else None
+    avatar, report = reconstruct(references, wanted.kind, wanted.references_kept, task.progress, weights=weights)
     avatar.save(output)
     task.wrote(output)
     return {"avatar": str(output), "report": _finite(report)}, {}

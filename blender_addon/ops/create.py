@@ -5,6 +5,7 @@ from pathlib import Path
 import bpy
 from bpy.props import CollectionProperty, IntProperty, StringProperty
 
+from .. import __package__ as addon_name
 from ..core.jobs import Job
 from ..shared.errors import LimnerError
 from .job import JobOperator, file_name, job_context, output_folder
@@ -76,8 +77,23 @@ class LIMNER_OT_create_avatar(JobOperator, bpy.types.Operator):
         name = paths[0].stem[:40]
         output = unused(output_folder(scene) / f"{file_name(name)}.limner")
         context_values = job_context(scene, name=name, match_scene=scene.limner.match_scene)
-        parameters = {"references": [str(path) for path in paths], "output": str(output)}
+        parameters = {"references": [str(path) for path in paths], "output": str(output), **chosen_kind(context)}
         return Job("reconstruct", parameters, self.task, context=context_values)
+
+
+def chosen_kind(context: bpy.types.Context) -> dict[str, str]:
+    """The kind of avatar, and the weights it needs, as a reconstruction takes them."""
+    kind = context.scene.limner.kind
+    if kind != "real3d":
+        return {"kind": kind}
+    weights = context.preferences.addons[addon_name].preferences.real3d_weights
+    if not weights:
+        raise LimnerError(
+            "WRONG_USE",
+            "No Real3D-Portrait weights are named.",
+            "Run `limner import-real3d` on your checkpoint and name its file in the extension's preferences.",
+        )
+    return {"kind": kind, "weights": bpy.path.abspath(weights)}
 
 
 def unused(path: Path) -> Path:

@@ -31,6 +31,8 @@ class LIMNER_PT_create(SidebarPanel, bpy.types.Panel):
                 column.label(text="For now only the first is used", icon="INFO")
         text = "Add Pictures" if settings.pictures else "Choose Pictures"
         layout.operator("limner.add_pictures", icon="ADD", text=text)
+        layout.use_property_split, layout.use_property_decorate = True, False
+        layout.prop(settings, "kind")
         layout.prop(settings, "match_scene")
         running = active_job(*TASKS)
         if running is None:

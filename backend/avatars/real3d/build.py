@@ -1,0 +1,89 @@
+"""From one photograph to a portrait that the published networks can be asked about."""
+
+from __future__ import annotations
+
+import torch
+
+from backend.avatars.real3d.avatar import Real3DAvatar
+from backend.avatars.real3d.network import PICTURE_SIZE
+from backend.avatars.real3d.portrait import Portrait
+from backend.avatars.real3d.preparation import Preparation, prepare
+from backend.avatars.real3d.renderer import canonical_planes
+from backend.avatars.real3d.weights import PortraitWeights
+from backend.avatars.zera.avatar import ZeraAvatar
+from backend.avatars.zera.build import lift
+from backend.capture.detection import detect_face
+from backend.capture.fit import fit_heads
+from backend.capture.image import Picture
+from backend.capture.masks import segment
+from shared.progress import Progress, part, silent
+
+
+def build_portrait(picture: Picture, size: int, progress: Progress = silent) -> tuple[Portrait, dict[str, float]]:
+    """Find, fit, crop and take apart the person on a photograph.
+
+    Args:
+        picture: the photograph.
+        size: pixels a side of the crop.
+        progress: told the stage.
+
+    Returns:
+        The portrait and its report: ``residual`` of the fit in face sides, ``face_pixels``, ``person_share``.
+
+    Raises:
+        LimnerError: ``FACE_NOT_FOUND``, ``FACE_TOO_SMALL``, ``GRAPHICS_UNAVAILABLE``.
+    """
+    progress(0.0, "finding the face")
+    face = detect_face(picture.rgb)
+    progress(0.1, "cutting out the person")
+    masks = segment(picture.rgb, face, picture.alpha)
+    progress(0.3, "fitting the head")
+    height, width = picture.rgb.shape[:2]
+    fit = fit_heads([face], [(width, height)])[0]
+    # the texture of the head mesh is the lifted photograph's, whatever draws the frames
+    person = lift(picture.rgb, face, masks, fit, part(progress, 0.35, 0.9))
+    texture = ZeraAvatar(person, None, torch.device("cpu")).head_mesh().texture
+    progress(0.95, "taking the picture apart")
+    prepared: Preparation = prepare(picture.rgb, face, masks, size)
+    portrait = Portrait(
+        picture=prepared.picture,
+        head=prepared.head,
+        torso=prepared.torso,
+        background=prepared.background,
+        labels=prepared.labels,
+        camera=prepared.crop.camera(fit.camera),
+        neutral=person.neutral,
+        coefficients=person.coefficients,
+        head_to_world=person.head_to_world,
+        texture=texture,
+    )
+    progress(1.0, "reconstructed")
+    return portrait, {
+        "residual": fit.residual,
+        "face_pixels": float(face.side),
+        "person_share": float(masks.person.mean()),
+    }
+
+
+def build_avatar(
+    picture: Picture, weights: PortraitWeights, device: torch.device, progress: Progress = silent
+) -> tuple[Real3DAvatar, dict[str, float]]:
+    """Rebuild a person from one photograph with the published networks.
+
+    Args:
+        picture: the photograph.
+        weights: imported.
+        device: where the networks run.
+        progress: told the stage.
+
+    Returns:
+        The avatar and the report of :func:`build_portrait`.
+
+    Raises:
+        LimnerError: what :func:`build_portrait` and reading the weights raise.
+    """
+    portrait, report = build_portrait(picture, PICTURE_SIZE, part(progress, 0.0, 0.6))
+    progress(0.6, "lifting the picture into planes")
+    planes = canonical_planes(weights.network(device), portrait.head)
+    progress(1.0, "reconstructed")
+    return Real3DAvatar(portrait, planes, weights, device), report

@@ -1,0 +1,135 @@
+"""Frames of one portrait by the published networks: what hangs on the photograph is worked out once and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from backend.avatars.real3d.classes import CLASSES
+from backend.avatars.real3d.network import Real3DConfig, Real3DNetwork
+from backend.compositing.prepared_super_resolution import PreparedSuperResolution
+from backend.compositing.super_resolution import Background
+from backend.nerf.plane_field import PlaneField
+from backend.nerf.ray_marching import RayMarching, Rendered, render
+from backend.nerf.triplane import planes_from_channels
+from backend.networks.prepared_motion_adapter import PreparedMotionAdapter
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """A portrait as the networks take it; pictures -1..1, -1 in ``torso`` where nothing is.
+
+    Args:
+        planes: [1, 3, C * D, P, P] of the photograph, canonical.
+        canonical: [1, 3, S, S] PNCC of the person without expression.
+        source: [1, 3, S, S] PNCC with the photograph's expression.
+        torso: [1, 3, S, S].
+        labels: [S, S] int64 published classes.
+        keypoints: [1, 68, 2] landmarks in the photograph, x right, y down, -1..1.
+    """
+
+    planes: Tensor
+    canonical: Tensor
+    source: Tensor
+    torso: Tensor
+    labels: Tensor
+    keypoints: Tensor
+
+
+class Painted(NamedTuple):
+    """A frame.
+
+    Args:
+        picture: [1, 3, S, S] about -1..1.
+        person: [1, 1, s, s] opacity of the person, 0..1.
+        head: [1, 1, s, s] opacity of the head, 0..1.
+        rendered: the head's raw pictures.
+    """
+
+    picture: Tensor
+    person: Tensor
+    head: Tensor
+    rendered: Rendered
+
+
+class PortraitRenderer:
+    """The networks with one portrait.
+
+    Args:
+        network: with the weights.
+        inputs: the portrait, on the network's device.
+        fast: half precision, and space that hardly shows left out; otherwise as exact as the published code.
+    """
+
+    def __init__(self, network: Real3DNetwork, inputs: Inputs, fast: bool) -> None:
+        config = network.config
+        half = torch.float16 if inputs.planes.is_cuda else torch.bfloat16
+        self.fast = fast
+        self._inputs = inputs
+        self._decoder = network.decoder
+        self._grid = getattr(network, "plane2grid_module", None)
+        self._config = config
+        self._marching = _marching(config, inputs.planes, fast)
+        dtype = half if fast else torch.float32
+        self._adapter = PreparedMotionAdapter(network.secc_img2plane_backbone, dtype)
+        self._still = self._adapter.still(inputs.canonical, inputs.source)
+        self._compositor = PreparedSuperResolution(network.superresolution, dtype)
+        segmap = torch.nn.functional.one_hot(inputs.labels, CLASSES).permute(2, 0, 1)[None].float()
+        self._torso = self._compositor.torso_model.appearance(inputs.torso, segmap)
+
+    def planes(self, target: Tensor) -> Tensor:
+        """[1, 3, S, S] PNCC of a frame -> [1, 3, C * D, P, P] the portrait's planes with that expression."""
+        moved = planes_from_channels(self._adapter(self._still, target), self._config.plane_depth)
+        planes = self._inputs.planes + moved
+        return planes if self._grid is None else self._grid(planes)
+
+    def field(self, target: Tensor) -> PlaneField:
+        """The head as a field of density and colour, with the expression of a PNCC [1, 3, S, S]."""
+        marching = self._marching
+        return PlaneField(self.planes(target)[0], self._decoder, marching.axes, marching.box_size)
+
+    def background(self, picture: Tensor) -> Background:
+        """What is kept of a background [1, 3, S, S], -1..1."""
+        return self._compositor.background(picture)
+
+    @torch.inference_mode()
+    def paint(self, target: Tensor, label: Tensor, keypoints: Tensor, background: Background) -> Painted:
+        """One frame.
+
+        Args:
+            target: [1, 3, S, S] PNCC of the driving expression.
+            label: [1, 25] the camera.
+            keypoints: [1, 68, 2] driving landmarks.
+            background: from :meth:`background`.
+        """
+        rendered = render(self.planes(target), self._decoder, label, self._marching)
+        composed = self._compositor(
+            rendered.features, rendered.weights, self._torso, background, self._inputs.keypoints, keypoints
+        )
+        return Painted(composed.picture, composed.person, composed.head, rendered)
+
+
+@torch.inference_mode()
+def canonical_planes(network: Real3DNetwork, head: NDArray[np.uint8]) -> Tensor:
+    """[S, S, 3] uint8 hair and face on black -> [1, 3, C * D, P, P] the photograph's planes."""
+    device = network.lambda_pertube_secc.device
+    channels = network.cano_img2plane_backbone(network_picture(head, device))
+    return planes_from_channels(channels, network.config.plane_depth).contiguous().cpu()
+
+
+def network_picture(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """[S, S, 3] uint8 -> [1, 3, S, S] -1..1, as the published code does."""
+    centred = (np.asarray(pixels, np.float32) - 127.5) / 127.5
+    return torch.from_numpy(centred).to(device).permute(2, 0, 1)[None]
+
+
+def _marching(config: Real3DConfig, planes: Tensor, fast: bool) -> RayMarching:
+    marching = config.marching
+    if planes.is_cuda:
+        marching = replace(marching, rays_at_once=marching.resolution**2)
+    return replace(marching, negligible=2e-3) if fast else marching
