@@ -8,7 +8,6 @@ warp of that volume, and a generator paints the torso and how opaque it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 
 import torch
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from backend.networks.dense_motion import DenseMotion, DenseMotionConfig
+from backend.networks.prepared_motion import PreparedDenseMotion
 from backend.networks.volumetric_blocks import ConvolutionNorm, Down, Residual, Up
 
 
@@ -103,8 +103,7 @@ class WarpedGenerator(nn.Module):
         super().__init__()
         widths = [config.width << level for level in range(config.halvings, -1, -1)]
         folded = config.motion.features * config.motion.depth
-        leaky = partial(F.leaky_relu, negative_slope=0.2)
-        self.in_conv = ConvolutionNorm(2, folded, widths[0], 3, leaky, spectral=True)
+        self.in_conv = ConvolutionNorm(2, folded, widths[0], 3, slope=0.2, spectral=True)
         self.mid_conv = nn.Conv2d(widths[0], widths[0], 1)
         self.res = nn.Sequential(*(Residual(2, widths[0], spectral=True) for _ in range(config.residual)))
         self.up = nn.Sequential(*(Up(2, a, b, spectral=True) for a, b in pairwise(widths)))
@@ -125,27 +124,13 @@ class WarpedGenerator(nn.Module):
         return hidden, self.out_conv(hidden)
 
 
-class TorsoModel(nn.Module):
-    """The torso model of a head-torso-background super-resolution.
+class TorsoPasses(nn.Module):
+    """How the four parts of a torso model work together, whatever they are made of."""
 
-    Attribute names are those of the published state dict, under ``superresolution.torso_model``.
-    """
-
-    def __init__(self, config: TorsoConfig | None = None) -> None:
-        super().__init__()
-        self.config = config = config or TorsoConfig()
-        self.appearance_extractor = AppearanceExtractor(config)
-        self.motion_field_estimator = DenseMotion(config.motion)
-        self.deform_based_generator = WarpedGenerator(config)
-        hidden = config.alpha_width
-        self.occlusion_2_predictor = nn.Sequential(
-            nn.Conv2d(config.width + 1, hidden, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(hidden, hidden, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(hidden, 1, 3, padding=1),
-            nn.Sigmoid(),
-        )
+    config: TorsoConfig
+    appearance_extractor: nn.Module
+    motion_field_estimator: DenseMotion | PreparedDenseMotion
+    deform_based_generator: nn.Module
 
     def torso_mask(self, segmap: Tensor) -> Tensor:
         """[B, classes, H, W] one-hot -> [B, 1, h, h] where the torso is, widened by ``dilation`` cells, 0..1."""
@@ -164,9 +149,9 @@ class TorsoModel(nn.Module):
             torso_image: [B, 3, H, W] the torso alone, -1..1, -1 where nothing is.
             segmap: [B, classes, H, W] one-hot segmentation of the photograph.
         """
-        size = (self.config.size, self.config.size)
-        picture = F.interpolate(torso_image, size, mode="bilinear", antialias=True)
-        features = self.appearance_extractor(torch.cat([picture, self._labels(segmap, self.config.size)], dim=1))
+        size = self.config.size
+        picture = F.interpolate(torso_image, (size, size), mode="bilinear", antialias=True)
+        features = self.appearance_extractor(torch.cat([picture, self._labels(segmap, size)], dim=1))
         features = features * self.torso_mask(segmap)[:, :, None]
         labels = self._labels(segmap, self.config.motion.size)
         return TorsoAppearance(features, self.motion_field_estimator.compressed(features, labels))
@@ -192,4 +177,41 @@ class TorsoModel(nn.Module):
         )
         hidden, rgb = self.deform_based_generator(cached.features, deformation)
         seen = F.interpolate(seen, hidden.shape[-2:], mode="bilinear")
-        return TorsoLayer(hidden, rgb, self.occlusion_2_predictor(torch.cat([hidden, seen], dim=1)))
+        return TorsoLayer(hidden, rgb, self.alpha(hidden, seen))
+
+    def alpha(self, hidden: Tensor, seen: Tensor) -> Tensor:
+        """[B, 1, size, size] the torso's opacity, 0..1.
+
+        Args:
+            hidden: [B, width, size, size] of the generator.
+            seen: [B, 1, size, size] how much of what is warped is in the photograph, 0..1.
+        """
+        raise NotImplementedError
+
+
+class TorsoModel(TorsoPasses):
+    """The torso model of a head-torso-background super-resolution, as published, to load and to train.
+
+    Attribute names are those of the published state dict, under ``superresolution.torso_model``.
+    :mod:`backend.compositing.prepared_torso` runs it.
+    """
+
+    def __init__(self, config: TorsoConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or TorsoConfig()
+        self.appearance_extractor = AppearanceExtractor(config)
+        self.motion_field_estimator = DenseMotion(config.motion)
+        self.deform_based_generator = WarpedGenerator(config)
+        hidden = config.alpha_width
+        self.occlusion_2_predictor = nn.Sequential(
+            nn.Conv2d(config.width + 1, hidden, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(hidden, hidden, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(hidden, 1, 3, padding=1),
+            nn.Sigmoid(),
+        )
+
+    def alpha(self, hidden: Tensor, seen: Tensor) -> Tensor:
+        """As :meth:`TorsoPasses.alpha`."""
+        return self.occlusion_2_predictor(torch.cat([hidden, seen], dim=1))

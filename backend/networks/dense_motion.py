@@ -121,8 +121,9 @@ class DenseMotion(nn.Module):
         shift = F.pad(source - driving, (0, 1, 1, 0))
         return grid + shift[:, :, None, None, None]
 
-    def evidence(self, compressed: Tensor, source: Tensor, driving: Tensor, proposals: Tensor) -> Tensor:
+    def evidence(self, compressed: Tensor, source: Tensor, driving: Tensor) -> Tensor:
         """[B, (K + 1)(1 + compressed), depth, size, size]: for each proposal, heat-map and warped source."""
+        proposals = self.proposals(source, driving)
         size, depth, variance = self.config.size, self.config.depth, self.config.variance
         heat = heat_maps(driving, depth, size, size, variance) - heat_maps(source, depth, size, size, variance)
         heat = F.pad(heat, (0, 0) * 3 + (1, 0))
@@ -156,7 +157,7 @@ class DenseMotion(nn.Module):
             [B, depth, size, size, 3] places in the source volume; [B, 1, size, size] occlusion in 0..1.
         """
         proposals = self.proposals(source, driving)
-        fused = self.fuse(self.evidence(compressed, source, driving, proposals), self.hint(picture))
+        fused = self.fuse(self.evidence(compressed, source, driving), self.hint(picture))
         choice = self.mask_conv(fused).softmax(dim=1)
         deformation = torch.einsum("bkdhw,bkdhwc->bdhwc", choice, proposals)
         return deformation, torch.sigmoid(self.occlusion_conv2(fused.flatten(1, 2)))

@@ -6,13 +6,9 @@ are those of the published state dicts, in which every block is a sequence ``lay
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-Activation = Callable[[Tensor], Tensor]
 
 
 class SpectralNormConv2d(nn.Module):
@@ -62,26 +58,29 @@ def normalisation(dimensions: int, channels: int) -> nn.Module:
 
 
 class ConvolutionNorm(nn.Module):
-    """Convolution, batch normalisation, activation: [B, inputs, ...] -> [B, outputs, ...], as large."""
+    """Convolution, batch normalisation, leaky ReLU: [B, inputs, ...] -> [B, outputs, ...], as large.
+
+    Args:
+        dimensions: 2 for maps, 3 for volumes.
+        inputs: channels.
+        outputs: channels.
+        kernel: side of the kernel, odd.
+        slope: of the leaky ReLU below zero.
+        spectral: whether the convolution's weight is normalised too.
+    """
 
     def __init__(
-        self,
-        dimensions: int,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        activation: Activation = F.relu,
-        spectral: bool = False,
+        self, dimensions: int, inputs: int, outputs: int, kernel: int, slope: float = 0.0, spectral: bool = False
     ) -> None:
         super().__init__()
-        self.activation = activation
+        self.slope = slope
         self.layers = nn.Sequential(
             convolution(dimensions, inputs, outputs, kernel, spectral), normalisation(dimensions, outputs)
         )
 
     def forward(self, input: Tensor) -> Tensor:
         """[B, inputs, ...] -> [B, outputs, ...]."""
-        return self.activation(self.layers(input))
+        return F.leaky_relu(self.layers(input), self.slope)
 
 
 class NormConvolution(nn.Module):
