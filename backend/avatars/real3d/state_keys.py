@@ -11,7 +11,7 @@ from torch import Tensor
 from shared.errors import LimnerError
 
 from .official_files import LAYOUT, OFFICIAL
-from .training_checkpoint import is_plain
+from .training_checkpoint import is_plain, shown
 
 MOST_NAMED = 10
 PICTURE, SPEECH = "secc2plane_torso", "audio2secc"
@@ -70,7 +70,7 @@ def check_state(state: Mapping[str, Any], expected: Mapping[str, Tensor], path: 
             and how many.
     """
     missing = [name for name in expected if name not in state]
-    unexpected = [name for name in state if name not in expected]
+    unexpected = [shown(name) for name in state if name not in expected]
     misshaped = [
         f"{name} is {_form(state[name])} instead of {_form(tensor)}"
         for name, tensor in expected.items()

@@ -85,6 +85,11 @@ def _named(values: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
     return ((str(name), value) for name, value in values.items())
 
 
+def shown(name: str) -> str:
+    """A name out of a file as a terminal may be given it."""
+    return ascii(name)[1:-1][:120]
+
+
 def is_plain(value: object) -> bool:
     """Whether something is an ordinary tensor in memory."""
     return (
@@ -114,7 +119,7 @@ def _refusal(path: Path, error: Exception) -> LimnerError:
     if isinstance(error, pickle.UnpicklingError) and (named := refused_names(path)):
         return _unreadable(
             path,
-            f"asks for {', '.join(named[:3])} while it is read; nothing was run",
+            f"asks for {', '.join(map(shown, named[:3]))} while it is read; nothing was run",
             "Checkpoints of tensors need nothing of the kind: do not trust this file, and download the published one.",
         )
     if start.startswith(b"PK"):
