@@ -259,7 +259,7 @@ class Real3DAvatar:
         return torch.as_tensor(np.asarray(values, np.float32), device=self._device)
 
 
-_PICTURES = ("picture", "head", "torso", "background", "labels", "texture")
+_PICTURES = ("reference", "head", "torso", "background", "labels", "texture")
 _ARRAYS = ("neutral", "coefficients", "head_to_world")
 assert {*_PICTURES, *_ARRAYS, "camera"} == {field.name for field in fields(Portrait)}
 

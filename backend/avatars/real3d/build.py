@@ -46,7 +46,7 @@ def build_portrait(picture: Picture, size: int, progress: Progress = silent) -> 
     progress(0.95, "taking the picture apart")
     prepared: Preparation = prepare(picture.rgb, face, masks, size)
     portrait = Portrait(
-        picture=prepared.picture,
+        reference=prepared.picture,
         head=prepared.head,
         torso=prepared.torso,
         background=prepared.background,

@@ -15,7 +15,7 @@ class Portrait:
     """A photographed person, taken apart.
 
     Args:
-        picture: [S, S, 3] uint8 sRGB, the photograph's square crop.
+        reference: [S, S, 3] uint8 sRGB, the photograph's square crop.
         head: [S, S, 3] uint8 hair and face on black.
         torso: [S, S, 3] uint8 neck and clothes on black, in-painted under the head.
         background: [S, S, 3] uint8 the scene without the person.
@@ -27,7 +27,7 @@ class Portrait:
         texture: [T, T, 3] uint8 of the head mesh.
     """
 
-    picture: NDArray[np.uint8]
+    reference: NDArray[np.uint8]
     head: NDArray[np.uint8]
     torso: NDArray[np.uint8]
     background: NDArray[np.uint8]
