@@ -58,6 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--weights", type=Path, metavar="FILE", help="what import-real3d wrote, which the kind real3d needs"
     )
     reconstruct.add_argument(
+        "--bfm", type=Path, metavar="FOLDER", help="your Basel Face Model, for the kind real3d (default: Limner's head)"
+    )
+    reconstruct.add_argument(
         "--references",
         dest="kept",
         type=_positive,
@@ -137,6 +140,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--frames", type=_positive, default=2000, metavar="N", help="of the test of memory (default: %(default)s)"
     )
     benchmark.add_argument("--speech", type=Path, metavar="FILE", help="sound for the stages of the demo")
+    benchmark.add_argument(
+        "--weights", type=Path, metavar="FILE", help="measure the kind real3d with what import-real3d wrote"
+    )
     with_device(benchmark)
     with_progress(benchmark)
 

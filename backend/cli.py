@@ -94,7 +94,9 @@ def _reconstruct(options: argparse.Namespace, display: ProgressDisplay) -> int:
         _must_be_writable(options.report, ".json")
     from backend.avatars.reconstruct import reconstruct
 
-    avatar, report = reconstruct(options.references, options.kind, options.kept, display, weights=options.weights)
+    avatar, report = reconstruct(
+        options.references, options.kind, options.kept, display, weights=options.weights, bfm=options.bfm
+    )
     avatar.save(options.output)
     if options.report:
         with written_whole(options.report) as temporary:

@@ -77,13 +77,20 @@ def _render(avatar: Avatar, clip: MotionClip, index: int, size: int, quality: An
     return time.perf_counter() - start
 
 
-def reconstruct(references: list[str], output: str) -> dict[str, Any]:
-    """Make an avatar and save it: seconds of the work, of the imports before it, and the peak of memory."""
+def reconstruct(references: list[str], output: str, weights: str | None = None) -> dict[str, Any]:
+    """Make an avatar and save it: seconds of the work, of the imports before it, and the peak of memory.
+
+    Args:
+        references: pictures.
+        output: the avatar's file.
+        weights: what ``limner import-real3d`` wrote, for an avatar of the kind ``real3d``.
+    """
     start = time.perf_counter()
     from backend.avatars.reconstruct import reconstruct as make
 
     imported = time.perf_counter()
-    avatar, _ = make([Path(reference) for reference in references])
+    kind = "real3d" if weights else "zera"
+    avatar, _ = make([Path(reference) for reference in references], kind, weights=Path(weights) if weights else None)
     avatar.save(Path(output))
     return {
         "seconds": time.perf_counter() - imported,
@@ -91,6 +98,26 @@ def reconstruct(references: list[str], output: str) -> dict[str, Any]:
         "peak_mib": memory_peak(),
         "file_mib": Path(output).stat().st_size / MIB,
     }
+
+
+def planes(references: list[str], weights: str, repeats: int) -> dict[str, Any]:
+    """Lift a picture's head into planes with the published network, as ``reconstruct`` does: seconds of each time."""
+    import torch
+
+    from backend.avatars.real3d.build import build_portrait
+    from backend.avatars.real3d.network import PICTURE_SIZE
+    from backend.avatars.real3d.renderer import canonical_planes
+    from backend.avatars.real3d.weights import PortraitWeights
+    from backend.capture.image import load_image
+
+    portrait, _ = build_portrait(load_image(Path(references[0])), PICTURE_SIZE)
+    network = PortraitWeights(Path(weights)).network(torch.device("cpu"))
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        canonical_planes(network, portrait.head)
+        seconds.append(time.perf_counter() - start)
+    return {"first_seconds": seconds[0], "seconds": seconds[1:], "peak_mib": memory_peak()}
 
 
 def frames(avatar: str, size: int, quality: str, repeats: int, device: str) -> dict[str, Any]:
@@ -192,6 +219,7 @@ def demo(references: list[str], speech: str | None, size: int, count: int, devic
 
 MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "reconstruct": reconstruct,
+    "planes": planes,
     "frames": frames,
     "pncc": pncc,
     "memory": memory,
