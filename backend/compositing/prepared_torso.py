@@ -13,7 +13,7 @@ from backend.compositing.torso import (
     TorsoPasses,
     WarpedGenerator,
 )
-from backend.networks.packed_convolution import PackedConvolution, channels_last, folded
+from backend.networks.packed_convolution import PackedConvolution, folded
 from backend.networks.prepared_blocks import prepared, prepared_convolution
 from backend.networks.prepared_motion import PreparedDenseMotion, gathered, neighbours
 
@@ -98,7 +98,7 @@ class PreparedTorsoModel(TorsoPasses):
         )
         first, _, second, _, last, _ = network.occlusion_2_predictor
         hidden, seen = first.weight.split([network.config.width, 1], dim=1)
-        self.alpha_hidden = PackedConvolution(hidden, first.bias, 0.0, dtype)
+        self.alpha_hidden = PackedConvolution(hidden, first.bias, None, dtype)
         self.alpha_seen = PackedConvolution(seen, torch.zeros_like(first.bias), None, dtype)
         self.alpha_second = PackedConvolution(second.weight, second.bias, 0.0, dtype)
         self.alpha_last = PackedConvolution(last.weight, last.bias, None, dtype)
@@ -117,5 +117,5 @@ class PreparedTorsoModel(TorsoPasses):
 
     def alpha(self, hidden: Tensor, seen: Tensor) -> Tensor:
         """As :meth:`TorsoPasses.alpha`."""
-        made = self.alpha_hidden(hidden, self.alpha_seen(channels_last(seen.to(self.dtype))))
+        made = self.alpha_hidden(hidden).add_(self.alpha_seen(seen.to(self.dtype))).relu_()
         return torch.sigmoid(self.alpha_last(self.alpha_second(made)).float())

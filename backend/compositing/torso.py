@@ -168,13 +168,13 @@ class TorsoPasses(nn.Module):
             head_rgb: [B, 3, H, W] the raw rendered head, -1..1.
             head_weights: [B, 1, H, W] its opacity, 0..1.
         """
-        points = list(self.config.keypoints)
-        deformation, seen = self.motion_field_estimator(
-            cached.compressed,
-            kp_source[:, points, :2],
-            kp_driving[:, points, :2],
-            torch.cat([head_rgb, head_weights], dim=1),
+        # one by one: indices in a list would be copied to a GPU, which a captured graph cannot
+        source, driving = (
+            torch.stack([points[:, index, :2] for index in self.config.keypoints], dim=1)
+            for points in (kp_source, kp_driving)
         )
+        head = torch.cat([head_rgb, head_weights], dim=1)
+        deformation, seen = self.motion_field_estimator(cached.compressed, source, driving, head)
         hidden, rgb = self.deform_based_generator(cached.features, deformation)
         seen = F.interpolate(seen, hidden.shape[-2:], mode="bilinear")
         return TorsoLayer(hidden, rgb, self.alpha(hidden, seen))

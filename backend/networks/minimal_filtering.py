@@ -81,9 +81,7 @@ def skew_cyclic(length: int, taps: int) -> FilteringAlgorithm:
 
 
 class FilteredConvolution(nn.Module):
-    """A convolution that keeps the size, by a minimal filtering algorithm along its first axis.
-
-    Where wanted a sum with another map, and a leaky ReLU.
+    """A convolution that keeps the size, by a minimal filtering algorithm along its first axis; and a leaky ReLU.
 
     Args:
         weight: [out, in, kernel, kernel] or [out, in, kernel, kernel, kernel], the kernel odd.
@@ -115,15 +113,13 @@ class FilteredConvolution(nn.Module):
         self.products = nn.ModuleList(PackedConvolution(*pair, None, dtype) for pair in zip(kernels, biases))
         self._matrices: dict[tuple[int, int, int], tuple[Tensor, Tensor]] = {}
 
-    def forward(self, input: Tensor, added: Tensor | None = None) -> Tensor:
-        """[B, in, L, ...] -> [B, out, L, ...] channels last; ``added`` is like it and comes before the activation."""
+    def forward(self, input: Tensor) -> Tensor:
+        """[B, in, L, ...] -> [B, out, L, ...] in channels-last memory."""
         source = input.movedim(1, -1).contiguous()
         made = source.new_empty(*source.shape[:-1], self.outputs)
         for volume, result in zip(source, made):
             self._filter(volume, result)
         made = made.movedim(-1, 1)
-        if added is not None:
-            made.add_(added)
         return made if self.slope is None else F.leaky_relu_(made, self.slope)
 
     def _filter(self, volume: Tensor, result: Tensor) -> None:

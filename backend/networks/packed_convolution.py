@@ -51,7 +51,7 @@ def product(matrix: Tensor, values: Tensor) -> Tensor:
 
 
 class PackedConvolution(nn.Module):
-    """A convolution of maps or volumes, where wanted a sum with another map, and a leaky ReLU.
+    """A convolution of maps or volumes, and where wanted a leaky ReLU.
 
     Few output channels are computed for several neighbouring columns at a time, so that they fill a group: p columns
     of o channels are p * o channels of a convolution with stride p, and in channels-last memory its output is theirs.
@@ -109,29 +109,19 @@ class PackedConvolution(nn.Module):
         reorder = {2: native.mkldnn_reorder_conv2d_weight, 3: native.mkldnn_reorder_conv3d_weight}[len(ones)]
         return reorder(weight.contiguous().to_mkldnn(), self.padding, self.stride, ones, 1)
 
-    def forward(self, input: Tensor, added: Tensor | None = None) -> Tensor:
-        """[B, in, ...] -> [B, out, ...] channels last; ``added`` is like it and comes before the activation."""
-        input = channels_last(input)
-        if added is None:
-            return self._widened(input, self.slope)
-        if self.packed and self.columns == 1 and not self.slope:
-            # the only activation that oneDNN takes after a sum
-            after = None if self.slope is None else "relu"
-            where = (self.weight, self.bias, self.padding, self.stride, [1] * len(self.stride), 1)
-            return torch.ops.mkldnn._convolution_pointwise.binary(input, added, *where, "add", 1.0, after, [], "")
-        made = self._widened(input, None).add_(added)
-        return made if self.slope is None else F.leaky_relu_(made, self.slope)
-
-    def _widened(self, input: Tensor, slope: float | None) -> Tensor:
-        """The convolution and its activation, several columns at a time where there are few channels."""
-        if self.columns == 1:
-            return self._convolved(input, slope)
+    def forward(self, input: Tensor) -> Tensor:
+        """[B, in, ...] -> [B, out, ...] in channels-last memory."""
         width = input.shape[-1]
-        made = self._convolved(channels_last(F.pad(input, (0, -width % self.columns))), slope).movedim(1, -1)
+        if width % self.columns:
+            input = F.pad(input, (0, -width % self.columns))
+        made = self._convolved(channels_last(input))
+        if self.columns == 1:
+            return made
+        made = made.movedim(1, -1)
         return made.reshape(*made.shape[:-2], -1, made.shape[-1] // self.columns)[..., :width, :].movedim(-1, 1)
 
-    def _convolved(self, input: Tensor, slope: float | None) -> Tensor:
-        ones, zeros = [1] * len(self.stride), [0] * len(self.stride)
+    def _convolved(self, input: Tensor) -> Tensor:
+        ones, zeros, slope = [1] * len(self.stride), [0] * len(self.stride), self.slope
         if not self.packed:
             convolution = (_TRANSPOSED if self.transposed else _CONVOLUTION)[len(ones)]
             made = convolution(input, self.weight, self.bias, self.stride, self.padding)

@@ -110,7 +110,7 @@ class PreparedResidual(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """[B, channels, ...] -> [B, channels, ...]."""
         input = channels_last(input)
-        return self.second(self.first(torch.addcmul(self.shift, input, self.scale).relu_()), input)
+        return self.second(self.first(torch.addcmul(self.shift, input, self.scale).relu_())).add_(input)
 
 
 def prepared(block: nn.Module, dtype: torch.dtype) -> nn.Module:

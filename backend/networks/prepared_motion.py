@@ -43,7 +43,7 @@ class SliceConvolution(nn.Module):
         self.register_buffer("kind", kind, persistent=False)
 
     def forward(self, input: Tensor) -> Tensor:
-        """[B, in, H, W] -> [B, out, depth, H, W], contiguous but for the channels, which are last."""
+        """[B, in, H, W] -> [B, out, depth, H, W] in channels-last memory."""
         made = self.convolution(input).unflatten(1, (-1, self.outputs))
         return made.permute(0, 1, 3, 4, 2)[:, self.kind].movedim(-1, 1)
 
@@ -146,7 +146,7 @@ class PreparedDenseMotion(nn.Module):
         picture = F.interpolate(picture, (config.hint_size, config.hint_size), mode="bilinear").to(self.dtype)
         hint = F.interpolate(self.hint_encoder(picture), (config.size, config.size), mode="bilinear")
         volume = torch.cat([evidence, self.up(self.down(evidence))], dim=1)
-        return self.fuse_volume(volume, self.fuse_hint(hint))
+        return self.fuse_volume(volume).add_(self.fuse_hint(hint))
 
     def forward(self, compressed: Tensor, source: Tensor, driving: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Arguments and results as :meth:`DenseMotion.forward` has them."""

@@ -28,17 +28,6 @@ def test_keeps_the_size(shape: tuple[int, ...], outputs: int, slope: float | Non
     torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("outputs", [3, 16])
-@pytest.mark.parametrize("slope", [None, 0.0, 0.2])
-def test_adds_before_the_activation(outputs: int, slope: float | None) -> None:
-    input, added, weight, bias = _drawn(2, 6, 7, 9), _drawn(2, outputs, 7, 9), _drawn(outputs, 6, 3, 3), _drawn(outputs)
-    expected = F.conv2d(input, weight, bias, padding=1) + added
-    with torch.inference_mode():
-        made = PackedConvolution(weight, bias, slope, torch.float32)(input, added)
-    expected = expected if slope is None else F.leaky_relu(expected, slope)
-    torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
-
-
 def test_given_padding() -> None:
     input, weight, bias = _drawn(1, 6, 4, 7, 9), _drawn(2, 6, 4, 3, 3), _drawn(2)
     with torch.inference_mode():
@@ -60,13 +49,13 @@ def test_transposed(axes: int) -> None:
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    input, added, weight, bias = _drawn(2, 6, 7, 9), _drawn(2, 3, 7, 9), _drawn(3, 6, 3, 3), _drawn(3)
+    input, weight, bias = _drawn(2, 6, 7, 9), _drawn(3, 6, 3, 3), _drawn(3)
     with torch.inference_mode():
         layer = PackedConvolution(weight, bias, 0.2, torch.float32)
-        made = layer(input, added)
+        made = layer(input)
         assert not layer.weight.is_mkldnn
         torch.testing.assert_close(product(weight[0, 0], input[0, 0, :3]), weight[0, 0] @ input[0, 0, :3])
-    expected = F.leaky_relu(F.conv2d(input, weight, bias, padding=1) + added, 0.2)
+    expected = F.leaky_relu(F.conv2d(input, weight, bias, padding=1), 0.2)
     torch.testing.assert_close(made, expected, atol=1e-5, rtol=0)
 
 
