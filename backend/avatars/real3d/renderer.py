@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend.avatars.real3d.classes import CLASSES
-from backend.avatars.real3d.network import Real3DConfig, Real3DNetwork
+from backend.avatars.real3d.network import Real3DNetwork
 from backend.compositing.prepared_super_resolution import PreparedSuperResolution
 from backend.compositing.super_resolution import Background
 from backend.nerf.plane_field import PlaneField
-from backend.nerf.ray_marching import RayMarching, Rendered, render
+from backend.nerf.ray_marching import FAST, RayMarching, Rendered, render
 from backend.nerf.triplane import planes_from_channels
+from backend.networks.captured import Captured
 from backend.networks.prepared_motion_adapter import PreparedMotionAdapter
 
 
@@ -63,7 +64,8 @@ class PortraitRenderer:
     Args:
         network: with the weights.
         inputs: the portrait, on the network's device.
-        fast: half precision, and space that hardly shows left out; otherwise as exact as the published code.
+        fast: half precision, and space that hardly shows left out (on a GPU all of it, captured as one graph);
+            otherwise as exact as the published code.
     """
 
     def __init__(self, network: Real3DNetwork, inputs: Inputs, fast: bool) -> None:
@@ -74,8 +76,9 @@ class PortraitRenderer:
         self._decoder = network.decoder
         self._grid = getattr(network, "plane2grid_module", None)
         self._config = config
-        self._marching = _marching(config, inputs.planes, fast)
+        self._marching = _marching(config.marching, inputs.planes.is_cuda, fast)
         dtype = half if fast else torch.float32
+        self._captured: Captured | None = None
         self._adapter = PreparedMotionAdapter(network.secc_img2plane_backbone, dtype)
         self._still = self._adapter.still(inputs.canonical, inputs.source)
         self._compositor = PreparedSuperResolution(network.superresolution, dtype)
@@ -107,11 +110,29 @@ class PortraitRenderer:
             keypoints: [1, 68, 2] driving landmarks.
             background: from :meth:`background`.
         """
+        arguments = (target, label, keypoints, background.rgb, background.features)
+        if not (self.fast and target.is_cuda):
+            return self._painted(*arguments)
+        if self._captured is None:
+            self._captured = Captured(lambda *inputs: _flat(self._painted(*inputs)), arguments)
+        picture, person, head, *rendered = self._captured(*arguments)
+        return Painted(picture, person, head, Rendered(*rendered))
+
+    def _painted(self, target: Tensor, label: Tensor, keypoints: Tensor, rgb: Tensor, features: Tensor) -> Painted:
         rendered = render(self.planes(target), self._decoder, label, self._marching)
         composed = self._compositor(
-            rendered.features, rendered.weights, self._torso, background, self._inputs.keypoints, keypoints
+            rendered.features,
+            rendered.weights,
+            self._torso,
+            Background(rgb, features),
+            self._inputs.keypoints,
+            keypoints,
         )
         return Painted(composed.picture, composed.person, composed.head, rendered)
+
+
+def _flat(painted: Painted) -> tuple[Tensor, ...]:
+    return (*painted[:3], *painted.rendered)
 
 
 @torch.inference_mode()
@@ -128,8 +149,8 @@ def network_picture(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
     return torch.from_numpy(centred).to(device).permute(2, 0, 1)[None]
 
 
-def _marching(config: Real3DConfig, planes: Tensor, fast: bool) -> RayMarching:
-    marching = config.marching
-    if planes.is_cuda:
-        marching = replace(marching, rays_at_once=marching.resolution**2)
-    return replace(marching, negligible=2e-3) if fast else marching
+def _marching(config: RayMarching, on_gpu: bool, fast: bool) -> RayMarching:
+    if on_gpu:  # a whole picture at once, and nothing left out, so that all shapes are known beforehand
+        precision = torch.float16 if fast else torch.float32
+        return replace(config, rays_at_once=config.resolution**2, precision=precision)
+    return replace(config, negligible=FAST.negligible) if fast else config
