@@ -63,7 +63,8 @@ class Hubert:
 
         Raises:
             LimnerError: ``BACKEND_NOT_INSTALLED`` without ``transformers``; ``FILE_NOT_FOUND`` without the folder;
-                ``WEIGHTS_UNREADABLE`` for a folder that holds no complete HuBERT of that many channels.
+                ``WEIGHTS_UNREADABLE`` for a folder that holds no complete HuBERT; ``WEIGHTS_UNSUITABLE`` for one of
+                another width.
         """
         try:
             from transformers import HubertModel  # takes seconds, and is an extra
@@ -91,7 +92,7 @@ class Hubert:
             raise LimnerError("WEIGHTS_UNREADABLE", cause, remedy)
         if model.config.hidden_size != channels:
             cause = f"The HuBERT in {folder} gives {model.config.hidden_size} features where {channels} are needed."
-            raise LimnerError("WEIGHTS_UNREADABLE", cause, remedy)
+            raise LimnerError("WEIGHTS_UNSUITABLE", cause, remedy)
         return cls(model.to(device).eval())
 
     @torch.inference_mode()

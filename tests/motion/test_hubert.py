@@ -104,7 +104,7 @@ def test_what_is_no_hubert_is_refused(folder: Path, tmp_path: Path, monkeypatch:
         return caught.value
 
     assert refused(tmp_path).code == "FILE_NOT_FOUND"
-    assert refused(folder, 1024).code == "WEIGHTS_UNREADABLE"
+    assert refused(folder, 1024).code == "WEIGHTS_UNSUITABLE"
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
     assert refused(tmp_path).code == "WEIGHTS_UNREADABLE"
     weights = (folder / "model.safetensors").read_bytes()
