@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from backend.compositing.prepared_torso import PreparedTorsoModel
 from backend.compositing.super_resolution import (
     Background,
     Composed,
@@ -85,7 +86,7 @@ class PreparedSuperResolution(nn.Module):
         self.dtype = dtype
         wide = network.config.widths[0]
         style = network.block0.conv0.weight.new_ones(network.config.style)
-        self.torso_model = network.torso_model
+        self.torso_model = PreparedTorsoModel(network.torso_model, dtype)
         self.block0 = FixedStyleBlock(network.block0, style, dtype)
         self.head_torso_block = FixedStyleBlock(network.head_torso_block, style, dtype)
         self.block1 = FixedStyleBlock(network.block1, style, dtype)

@@ -77,7 +77,8 @@ def test_half_precision_keeps_forty_decibels(network: SuperResolution, frame: tu
     expected = exact(features, weights, torso, exact.background(background), *points).picture
     made = fast(features, weights, torso, fast.background(background), *points).picture
     assert made.dtype == torch.float32
-    assert -10 * torch.log10((made - expected).square().mean() / 4) > 40
+    # random weights paint far beyond -1..1
+    assert -10 * torch.log10((made - expected).square().mean() / (expected.max() - expected.min()) ** 2) > 40
 
 
 @torch.no_grad()
