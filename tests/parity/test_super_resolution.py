@@ -57,10 +57,10 @@ def whole(parity: Parity, published: SuperResolution) -> Iterator[Seen]:
     seen: Seen = {"feature_in": parity.feature_image(), "weights_in": parity.weights_image()}
     parts = ("block0", "bg_encoder", "fuse_head_torso", "head_torso_block", "fuse_fg_bg", "block1")
     _watch({name: prepared.get_submodule(name) for name in parts}, seen)
-    hook = published.torso_model.register_forward_hook(lambda _, __, layer: seen.update(hidden=layer.hidden))
+    hook = prepared.torso_model.register_forward_hook(lambda _, __, layer: seen.update(hidden=layer.hidden))
     points = (torch.from_numpy(parity.arrays(TORSO)[name]) for name in ("kp_s", "kp_d"))
     with torch.inference_mode():
-        appearance = published.torso_model.appearance(parity.image("ref_torso_img"), parity.segmap())
+        appearance = prepared.torso_model.appearance(parity.image("ref_torso_img"), parity.segmap())
         background = prepared.background(parity.image("bg_img"))
         composed = prepared(seen["feature_in"], seen["weights_in"], appearance, background, *points)
         person = composed.person
