@@ -25,7 +25,7 @@ from backend.compositing.super_resolution import (
 )
 from backend.compositing.torso import TorsoAppearance, TorsoLayer
 from backend.networks.fixed_style import FixedStyleBlock, pointwise
-from backend.networks.winograd import convolution3x3
+from backend.networks.prepared_blocks import prepared_convolution
 
 SLOPE = 0.01
 
@@ -47,7 +47,7 @@ def _parameters(layers: nn.Sequential) -> list[tuple[Tensor, Tensor]]:
 def _convolutions(parameters: Sequence[tuple[Tensor, Tensor]], dtype: torch.dtype) -> nn.Sequential:
     """3x3 convolutions with a leaky ReLU between each two."""
     slopes = [SLOPE] * (len(parameters) - 1) + [None]
-    return nn.Sequential(*(convolution3x3(*layer, slope, dtype) for layer, slope in zip(parameters, slopes)))
+    return nn.Sequential(*(prepared_convolution(*layer, slope, dtype) for layer, slope in zip(parameters, slopes)))
 
 
 class PreparedHeadSuperResolution(nn.Module):
@@ -76,7 +76,7 @@ class PreparedSuperResolution(nn.Module):
     """Head over torso over background, for inference.
 
     Args:
-        network: whose weights are taken, as they are now and where they are; its torso model is shared.
+        network: whose weights are taken, as they are now and where they are.
         dtype: of the features; what comes in and what goes out is float32.
     """
 

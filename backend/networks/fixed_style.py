@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from backend.networks.prepared_blocks import prepared_convolution
 from backend.networks.synthesis import SLOPE, SynthesisBlock, enlarged
-from backend.networks.winograd import convolution3x3
 
 
 class EnlargingConvolution(nn.Module):
@@ -64,8 +64,8 @@ class FixedStyleBlock(nn.Module):
         if block.enlarge:
             self.conv0 = EnlargingConvolution(weight, bias, block.conv0.resample_filter, dtype)
         else:
-            self.conv0 = convolution3x3(weight, bias, SLOPE, dtype)
-        self.conv1 = convolution3x3(*block.conv1.folded(style), SLOPE, dtype)
+            self.conv0 = prepared_convolution(weight, bias, SLOPE, dtype)
+        self.conv1 = prepared_convolution(*block.conv1.folded(style), SLOPE, dtype)
         self.torgb = pointwise(*block.torgb.folded(style), dtype)
 
     def forward(self, input: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
