@@ -83,6 +83,12 @@ def build_parser() -> argparse.ArgumentParser:
     animate.add_argument("-o", "--output", type=Path, required=True, metavar="C.npz")
     animate.add_argument("--fps", type=float, default=25.0, help="frames a second (default: 25)")
     animate.add_argument("--seed", type=int, default=0, metavar="N", help="of blinks and head motion (default: 0)")
+    published = animate.add_argument_group(
+        "the published audio-to-motion network of Real3D-Portrait; all three or none"
+    )
+    published.add_argument("--weights", type=Path, metavar="FILE", help="what import-real3d wrote")
+    published.add_argument("--hubert", type=Path, metavar="FOLDER", help="your copy of facebook/hubert-large-ls960-ft")
+    published.add_argument("--bfm", type=Path, metavar="FOLDER", help="your Basel Face Model")
     with_progress(animate)
 
     render = command("render", "render an avatar to pictures or a film")

@@ -128,9 +128,21 @@ def _animate(options: argparse.Namespace, display: ProgressDisplay) -> int:
     _must_be_writable(options.output, ".npz")
     if not 1 <= options.fps <= 240:
         raise LimnerError("WRONG_USE", f"{options.fps:g} frames a second is no film.", "Choose 1 to 240.")
-    from backend.motion.animate import animate
+    published = (options.weights, options.hubert, options.bfm)
+    if all(published):
+        from backend.avatars.real3d.speech import animate_published
 
-    clip = animate(options.source, options.fps, options.seed, display)
+        clip = animate_published(options.source, *published, fps=options.fps, seed=options.seed, progress=display)
+    elif any(published):
+        raise LimnerError(
+            "WRONG_USE",
+            "The published audio-to-motion network needs --weights, --hubert and --bfm.",
+            "Give all three, or none of them.",
+        )
+    else:
+        from backend.motion.animate import animate
+
+        clip = animate(options.source, options.fps, options.seed, display)
     clip.save(options.output)
     display.end()
     print(f"{options.output}  {len(clip)} frames at {clip.fps:g} fps")
@@ -193,7 +205,8 @@ def posed(
         for name, value in values.items():
             coefficients[:, ARKIT_INDEX[name]] = value
     rotation += np.radians([pitch, 0.0, yaw]).astype(np.float32)
-    return MotionClip(clip.fps, coefficients, rotation, clip.location)
+    # what the face model's own coefficients say holds no longer where actions are fixed
+    return MotionClip(clip.fps, coefficients, rotation, clip.location, None if settings else clip.expression)
 
 
 def _camera(text: str) -> Camera | list[Camera] | None:
@@ -239,12 +252,21 @@ def _mesh(options: argparse.Namespace, display: ProgressDisplay) -> int:
 def _benchmark(options: argparse.Namespace, display: ProgressDisplay) -> int:
     for path in (*options.references, *([options.speech] if options.speech else [])):
         _must_exist(path, "picture or sound")
+    if options.weights:
+        _must_exist(options.weights, "weights")
     if options.output:
         _must_be_writable(options.output, ".json")
     from backend.evaluation.benchmark import run_benchmark
 
     table, _ = run_benchmark(
-        options.references, options.output, options.repeats, options.frames, options.speech, options.device, display
+        options.references,
+        options.output,
+        options.repeats,
+        options.frames,
+        options.speech,
+        options.device,
+        display,
+        options.weights,
     )
     display.end()
     print(table, end="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from .errors import LimnerError
 from .storage import written_whole
 
 MOST_FPS = 1000.0
+BASEL_EXPRESSIONS = 64  # coefficients of an expression in the Basel Face Model
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,22 @@ class MotionClip:
         coefficients: [T, 52] float32 ARKit values in [0, 1], in the order of ``ARKIT_NAMES``.
         rotation: [T, 3] float32 head rotation relative to the photograph's pose, XYZ Euler angles in radians.
         location: [T, 3] float32 head location relative to the photograph's pose, metres.
+        expression: [T, 64] float32 the same expressions in the coefficients of the Basel Face Model, where they came
+            from there; avatars that were made with it take them as they are.
     """
 
     fps: float
     coefficients: np.ndarray
     rotation: np.ndarray
     location: np.ndarray
+    expression: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         frames = len(self.coefficients)
-        for name, width in (("coefficients", len(ARKIT_NAMES)), ("rotation", 3), ("location", 3)):
+        widths = {"coefficients": len(ARKIT_NAMES), "rotation": 3, "location": 3}
+        if self.expression is not None:
+            widths["expression"] = BASEL_EXPRESSIONS
+        for name, width in widths.items():
             value = np.ascontiguousarray(getattr(self, name), np.float32)
             if value.shape != (frames, width):
                 raise ValueError(f"{name} has shape {value.shape}, expected {(frames, width)}")
@@ -55,7 +62,7 @@ class MotionClip:
     def resampled(self, fps: float) -> MotionClip:
         """The same motion at another rate, linearly interpolated; the duration is kept to within a frame."""
         if fps == self.fps or len(self) < 2:
-            return MotionClip(fps, self.coefficients, self.rotation, self.location)
+            return replace(self, fps=fps)
         frames = max(1, round(self.duration * fps))
         position = np.minimum(np.arange(frames) * (self.fps / fps), len(self) - 1)
         low = np.minimum(position.astype(int), len(self) - 2)
@@ -69,6 +76,7 @@ class MotionClip:
             interpolate(self.coefficients),
             interpolate(np.unwrap(self.rotation, axis=0)),
             interpolate(self.location),
+            None if self.expression is None else interpolate(self.expression),
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -85,6 +93,7 @@ class MotionClip:
                 coefficients=self.coefficients,
                 rotation=self.rotation,
                 location=self.location,
+                **({} if self.expression is None else {"expression": self.expression}),
             )
 
     @classmethod
@@ -104,10 +113,12 @@ class MotionClip:
                 for column, name in enumerate(ARKIT_NAMES):
                     if name in names:
                         coefficients[:, column] = data["coefficients"][:, names.index(name)]
-                clip = cls(float(data["fps"]), coefficients.clip(0, 1), data["rotation"], data["location"])
+                expression = data.get("expression")
+                clip = cls(float(data["fps"]), coefficients.clip(0, 1), data["rotation"], data["location"], expression)
             if not (0 < clip.fps <= MOST_FPS and len(clip)):
                 raise ValueError(f"{len(clip)} frames at {clip.fps:g} a second")
-            if not all(np.isfinite(rows).all() for rows in (clip.coefficients, clip.rotation, clip.location)):
+            rows = (clip.coefficients, clip.rotation, clip.location, clip.expression)
+            if not all(np.isfinite(values).all() for values in rows if values is not None):
                 raise ValueError("values that are not finite")
             return clip
         except Exception as error:  # damaged archives are answered with any kind of error

@@ -32,6 +32,8 @@ class FrameRequest:
         quality: ``preview`` trades samples for speed.
         background: see ``Background``.
         passes: which of ``PASS_NAMES`` to fill.
+        expression: [64] the same as ``coefficients`` in those of the Basel Face Model: avatars that were made with it
+            take them as they are, others do without.
     """
 
     coefficients: np.ndarray | None = None
@@ -42,6 +44,7 @@ class FrameRequest:
     quality: Quality = "final"
     background: Background = "keep"
     passes: tuple[str, ...] = ("rgba",)
+    expression: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ def reconstruct(
     progress: Progress = silent,
     device: str = "auto",
     weights: Path | None = None,
+    bfm: Path | None = None,
 ) -> tuple[Avatar, dict[str, Any]]:
     """Rebuild a person from pictures.
 
@@ -38,6 +39,7 @@ def reconstruct(
         progress: told how far it is.
         device: ``auto``, ``cpu`` or ``cuda``: where the avatar will render.
         weights: what ``limner import-real3d`` wrote; ``real3d`` needs it.
+        bfm: the folder of the user's Basel Face Model, which ``real3d`` then uses.
 
     Returns:
         The avatar, and a report: for each reference whether it was kept and why, and the fit's numbers.
@@ -50,7 +52,7 @@ def reconstruct(
         raise LimnerError("WRONG_USE", f"There is no avatar kind {kind!r}.", f"Use one of {', '.join(BUILDERS)}.")
     if not references:
         raise LimnerError("WRONG_USE", "No picture was given.", "Give at least one picture of the person.")
-    build = BUILDERS[kind](choose_device(device), weights)
+    build = BUILDERS[kind](choose_device(device), weights, bfm)
     progress(0.0, "reading the picture")
     for side in WORKING_SIDES:
         picture = load_image(references[0], side)
@@ -82,13 +84,14 @@ def reconstruct(
     return avatar, report
 
 
-def _zera(device: torch.device, weights: Path | None) -> Builder:
+def _zera(device: torch.device, weights: Path | None, bfm: Path | None) -> Builder:
     """The builder of the default kind."""
     from backend.avatars.zera.avatar import ZeraAvatar
     from backend.avatars.zera.build import build_person
 
-    if weights is not None:
-        raise LimnerError("WRONG_USE", "Weights are for the kind real3d only.", "Leave them out, or use --kind real3d.")
+    if weights is not None or bfm is not None:
+        what = "Weights are" if weights else "A Basel Face Model is"
+        raise LimnerError("WRONG_USE", f"{what} for the kind real3d only.", "Leave it out, or use --kind real3d.")
 
     def build(picture: Picture, progress: Progress) -> tuple[Avatar, dict[str, float]]:
         person, measured = build_person(picture, progress)
@@ -97,8 +100,9 @@ def _zera(device: torch.device, weights: Path | None) -> Builder:
     return build
 
 
-def _real3d(device: torch.device, weights: Path | None) -> Builder:
+def _real3d(device: torch.device, weights: Path | None, bfm: Path | None) -> Builder:
     """The builder of the published networks' kind."""
+    from backend.avatars.real3d.bfm import load_basel_model
     from backend.avatars.real3d.build import build_avatar
     from backend.avatars.real3d.weights import PortraitWeights
 
@@ -110,7 +114,8 @@ def _real3d(device: torch.device, weights: Path | None) -> Builder:
         )
     imported = PortraitWeights(weights)
     _ = imported.loaded  # a file that cannot be used is refused before the picture is looked at
-    return lambda picture, progress: build_avatar(picture, imported, device, progress)
+    basel = load_basel_model(bfm) if bfm else None
+    return lambda picture, progress: build_avatar(picture, imported, device, progress, basel)
 
 
-BUILDERS: dict[str, Callable[[torch.device, Path | None], Builder]] = {"zera": _zera, "real3d": _real3d}
+BUILDERS: dict[str, Callable[[torch.device, Path | None, Path | None], Builder]] = {"zera": _zera, "real3d": _real3d}

@@ -203,6 +203,7 @@ def _request(clip: MotionClip, settings: SequenceSettings, number: int) -> Frame
         quality=settings.quality,
         background=settings.background,
         passes=settings.passes,
+        expression=None if clip.expression is None else clip.expression[row],
     )
 
 
@@ -218,6 +219,7 @@ def _digest(avatar: Avatar, request: FrameRequest) -> str:
         request.coefficients,
         request.rotation,
         request.location,
+        *([] if request.expression is None else [request.expression]),
     ):
         state.update(np.ascontiguousarray(array, np.float32).tobytes())
     background = request.background

@@ -160,7 +160,7 @@ class Rasteriser:
         self._context.make_current()
         width, height = camera.width, camera.height
         clip = vertices @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
-        corners = (clip @ _clip_matrix(camera).T + _CLIP_OFFSET).astype(np.float32)[faces.reshape(-1)]
+        corners = (clip @ _clip_matrix(camera).T + _CLIP_OFFSET).astype(np.float32).take(faces.reshape(-1), axis=0)
 
         self._resize(width, height)
         gl.glViewport(0, 0, width, height)

@@ -137,7 +137,12 @@ def volume_model(
     request = FrameRequest()
     if clip is not None and len(clip):
         index = 0 if frame is None else frame - 1
-        request = FrameRequest(clip.coefficients[index], clip.rotation[index], clip.location[index])
+        request = FrameRequest(
+            clip.coefficients[index],
+            clip.rotation[index],
+            clip.location[index],
+            expression=None if clip.expression is None else clip.expression[index],
+        )
     low, high = (np.asarray(corner, np.float64) for corner in avatar.bounds(request))
     vertices, faces = extract(
         lambda points: avatar.signed_distance(points, request), low, high, resolution, part(progress, 0.0, 0.8)

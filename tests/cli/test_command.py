@@ -54,6 +54,8 @@ def test_help_comes_at_once() -> None:
         ["reconstruct", __file__, "-o", "a.png"],
         ["animate", __file__, "-o", "clip.wav"],
         ["animate", __file__, "-o", "clip.npz", "--fps", "0"],
+        ["animate", __file__, "-o", "clip.npz", "--bfm", "BFM"],
+        ["reconstruct", __file__, "-o", "a.limner", "--bfm", "BFM"],
         ["render", "a.limner", "-o", "out", "--frames", "one"],
         ["render", "a.limner", "-o", "out", "--set", "jawOpen"],
         ["render", "a.limner", "-o", "out", "--set", "jawOpen=2"],

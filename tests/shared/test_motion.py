@@ -35,6 +35,20 @@ def test_round_trip(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "new") == ["c.npz"]
 
 
+def test_expressions_of_a_face_model_go_along(tmp_path: Path) -> None:
+    random = np.random.default_rng(0).random
+    clip = MotionClip(25.0, random((9, len(ARKIT_NAMES))), random((9, 3)), random((9, 3)), random((9, 64)))
+    clip.save(tmp_path / "c.npz")
+    again = MotionClip.load(tmp_path / "c.npz")
+    np.testing.assert_array_equal(again.expression, clip.expression)
+    dense = again.resampled(50.0)
+    assert dense.expression is not None
+    np.testing.assert_allclose(dense.expression[::2], clip.expression, atol=1e-6)
+    np.testing.assert_allclose(dense.expression[1], clip.expression[:2].mean(axis=0), atol=1e-6)
+    MotionClip.still(3).save(tmp_path / "c.npz")
+    assert MotionClip.load(tmp_path / "c.npz").expression is None
+
+
 def test_a_clip_made_by_hand(tmp_path: Path) -> None:
     clip = MotionClip.load(by_hand(tmp_path / "c.npz", coefficients=np.array([[0.5], [7.0], [-1.0]])))
     np.testing.assert_array_equal(clip.coefficients[:, ARKIT_INDEX["jawOpen"]], [0.5, 1.0, 0.0])
@@ -53,6 +67,9 @@ def test_a_clip_made_by_hand(tmp_path: Path) -> None:
         {"coefficients": np.array([["a"], ["b"], ["c"]])},
         {"rotation": np.full((3, 3), np.nan)},
         {"rotation": np.zeros((2, 3))},
+        {"expression": np.zeros((3, 63))},
+        {"expression": np.zeros((2, 64))},
+        {"expression": np.full((3, 64), np.nan)},
     ],
     ids=str,
 )

@@ -19,18 +19,16 @@ from backend.avatars.file import write_limner
 from backend.avatars.head_mesh import head_mesh
 from backend.avatars.interface import FIRST_REFERENCE, Background, Frame, FrameRequest, HeadMesh
 from backend.avatars.real3d.camera import camera_labels
-from backend.avatars.real3d.canonical import PublishedFrame
+from backend.avatars.real3d.face import Vertices, face_of
 from backend.avatars.real3d.network import PICTURE_SIZE
 from backend.avatars.real3d.planes_world import PlanesWorld
-from backend.avatars.real3d.pncc import pncc
-from backend.avatars.real3d.portrait import Portrait
-from backend.avatars.real3d.pose import Pose, PosedHead, keypoints
+from backend.avatars.real3d.portrait import BaselPortrait, Portrait
+from backend.avatars.real3d.pose import Pose
 from backend.avatars.real3d.renderer import Inputs, Painted, PortraitRenderer, network_picture
 from backend.avatars.real3d.weights import PortraitWeights
 from backend.avatars.zera.lids import fitted_actions
 from backend.compositing.layers import cover
 from backend.compositing.super_resolution import Background as PreparedBackground
-from backend.head.model import head_model
 from backend.nerf.plane_field import PlaneField
 from shared.camera import Camera
 
@@ -53,11 +51,7 @@ class Real3DAvatar:
         self._planes = planes.to(device)
         self._weights = weights
         self._device = device
-        self._frame = PublishedFrame.of(portrait.neutral)
-        self._actions = fitted_actions(portrait.neutral)
-        self._head = PosedHead.solve(
-            self._expressed(portrait.coefficients), self._frame, portrait.head_to_world, portrait.camera
-        )
+        self._face = face_of(portrait)
         self._renderers: dict[bool, PortraitRenderer] = {}
         self._backgrounds: dict[tuple[bool, bytes], PreparedBackground] = {}
 
@@ -84,11 +78,11 @@ class Real3DAvatar:
         """
         camera = (request.camera or self.camera).fitted(request.size)
         square = _squared(camera)
-        vertices = self._expressed(self._asked(request))
-        pose = self._head.moved(request.rotation, request.location, square)
+        vertices = self._expressed(request)
+        pose = self._face.head.moved(request.rotation, request.location, square)
         renderer = self._renderer(fast=request.quality == "preview")
         painted = renderer.paint(
-            self._picture(pncc(vertices, self._frame, PICTURE_SIZE)),
+            self._pncc(vertices),
             torch.from_numpy(camera_labels(pose.euler, pose.trans))[None].to(self._device),
             self._landmarks(vertices, pose),
             self._background(renderer, request),
@@ -129,7 +123,7 @@ class Real3DAvatar:
         """
         world = self._world(request)
         origin = world.head_to_world[:3, 3]
-        pose = self._head.moved(request.rotation, request.location, _squared(camera))
+        pose = self._face.head.moved(request.rotation, request.location, _squared(camera))
         label = camera_labels(pose.euler, pose.trans)[:16].reshape(4, 4).astype(np.float64)
         axis = label[:3, 2]
         in_planes = float((world.to_planes(origin[None])[0] - label[:3, 3]) @ axis)
@@ -137,7 +131,7 @@ class Real3DAvatar:
 
     def head_mesh(self) -> HeadMesh:
         """The fitted head and neck with 52 shape keys and a texture baked from the photograph."""
-        return head_mesh(self.portrait.neutral, self._actions, self.portrait.texture)
+        return head_mesh(self.portrait.neutral, fitted_actions(self.portrait.neutral), self.portrait.texture)
 
     def bounds(self, request: FrameRequest) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper corner in the world of the box that holds the head, metres; the torso has no volume."""
@@ -166,6 +160,7 @@ class Real3DAvatar:
             "kind": self.kind,
             "camera": portrait.camera.to_json(),
             "weights": self._weights.to_json(),
+            "basel": portrait.basel and portrait.basel.to_json(),
         }
         write_limner(Path(path), description, tensors, pictures, {})
 
@@ -186,27 +181,27 @@ class Real3DAvatar:
         """
         arrays: dict[str, Any] = {name: pictures[name] for name in _PICTURES}
         arrays |= {name: tensors[name] for name in _ARRAYS}
-        portrait = Portrait(camera=Camera.from_json(description["camera"]), **arrays)
+        basel = BaselPortrait.found(description["basel"], beside) if description.get("basel") else None
+        portrait = Portrait(camera=Camera.from_json(description["camera"]), basel=basel, **arrays)
         weights = PortraitWeights.found(description["weights"], beside)
         return cls(portrait, torch.from_numpy(tensors["planes"]), weights, device)
 
-    def _asked(self, request: FrameRequest) -> NDArray[np.floating]:
-        return self.portrait.coefficients if request.coefficients is None else np.asarray(request.coefficients)
-
-    def _expressed(self, coefficients: NDArray[np.floating]) -> NDArray[np.float32]:
-        """[52] -> [V, 3] the unturned head, head frame, metres."""
-        return head_model().expressed(self.portrait.neutral, coefficients, self._actions).astype(np.float32)
+    def _expressed(self, request: FrameRequest) -> Vertices:
+        if request.coefficients is None:
+            return self._face.photographed
+        return self._face.expressed(np.asarray(request.coefficients), request.expression)
 
     def _world(self, request: FrameRequest) -> PlanesWorld:
         motion = np.eye(4)
         motion[:3, :3] = Rotation.from_euler("xyz", np.asarray(request.rotation, np.float64)).as_matrix()
         motion[:3, 3] = request.location
-        return PlanesWorld(self._frame, self.portrait.head_to_world @ motion)
+        return PlanesWorld(self._face.frame, self.portrait.head_to_world @ motion)
 
     def _field(self, request: FrameRequest) -> PlaneField:
-        target = pncc(self._expressed(self._asked(request)), self._frame, PICTURE_SIZE)
-        if self._field_made is None or self._field_made[0] != target.tobytes():
-            self._field_made = target.tobytes(), self._renderer(fast=False).field(self._picture(target))
+        vertices = self._expressed(request)
+        key = vertices.tobytes()
+        if self._field_made is None or self._field_made[0] != key:
+            self._field_made = key, self._renderer(fast=False).field(self._pncc(vertices))
         return self._field_made[1]
 
     _field_made: tuple[bytes, PlaneField] | None = None
@@ -219,20 +214,20 @@ class Real3DAvatar:
     @cached_property
     def _inputs(self) -> Inputs:
         portrait = self.portrait
-        source = self._expressed(portrait.coefficients)
+        face = self._face
         return Inputs(
             planes=self._planes,
-            canonical=self._picture(pncc(portrait.neutral, self._frame, PICTURE_SIZE)),
-            source=self._picture(pncc(source, self._frame, PICTURE_SIZE)),
+            canonical=self._pncc(face.neutral),
+            source=self._pncc(face.photographed),
             torso=network_picture(portrait.torso, self._device),
             labels=torch.from_numpy(portrait.labels.astype(np.int64)).to(self._device),
-            keypoints=self._landmarks(source, self._head.photographed),
+            keypoints=self._landmarks(face.photographed, face.head.photographed),
         )
 
-    def _landmarks(self, vertices: NDArray[np.floating], pose: Pose) -> Tensor:
+    def _landmarks(self, vertices: Vertices, pose: Pose) -> Tensor:
         """[1, 68, 2] of which the torso's key points are known, the others 0."""
         landmarks = torch.zeros(1, LANDMARKS, 2, device=self._device)
-        landmarks[0, list(self._weights.config.torso.keypoints)] = self._tensor(keypoints(vertices, self._frame, pose))
+        landmarks[0, list(self._weights.config.torso.keypoints)] = self._tensor(self._face.keypoints(vertices, pose))
         return landmarks
 
     def _background(self, renderer: PortraitRenderer, request: FrameRequest) -> PreparedBackground:
@@ -251,9 +246,9 @@ class Real3DAvatar:
             return cover(background, PICTURE_SIZE, PICTURE_SIZE)
         return self.portrait.background
 
-    def _picture(self, values: NDArray[np.float32]) -> Tensor:
-        """[S, S, 3] -> [1, 3, S, S]"""
-        return self._tensor(values).permute(2, 0, 1)[None]
+    def _pncc(self, vertices: Vertices) -> Tensor:
+        """[1, 3, S, S] what the networks see of an expression."""
+        return self._tensor(self._face.pncc(vertices, PICTURE_SIZE)).permute(2, 0, 1)[None]
 
     def _tensor(self, values: NDArray) -> Tensor:
         return torch.as_tensor(np.asarray(values, np.float32), device=self._device)
@@ -261,7 +256,7 @@ class Real3DAvatar:
 
 _PICTURES = ("reference", "head", "torso", "background", "labels", "texture")
 _ARRAYS = ("neutral", "coefficients", "head_to_world")
-assert {*_PICTURES, *_ARRAYS, "camera"} == {field.name for field in fields(Portrait)}
+assert {*_PICTURES, *_ARRAYS, "camera", "basel"} == {field.name for field in fields(Portrait)}
 
 
 def _squared(camera: Camera) -> Camera:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 
 from backend.avatars.real3d.avatar import Real3DAvatar
+from backend.avatars.real3d.bfm import LANDMARKS, BaselModel
+from backend.avatars.real3d.bfm_fit import fit_basel
+from backend.avatars.real3d.face import AnnyFace
 from backend.avatars.real3d.network import PICTURE_SIZE
-from backend.avatars.real3d.portrait import Portrait
+from backend.avatars.real3d.portrait import BaselPortrait, Portrait
 from backend.avatars.real3d.preparation import Preparation, prepare
 from backend.avatars.real3d.renderer import canonical_planes
 from backend.avatars.real3d.weights import PortraitWeights
@@ -19,13 +22,16 @@ from backend.capture.masks import segment
 from shared.progress import Progress, part, silent
 
 
-def build_portrait(picture: Picture, size: int, progress: Progress = silent) -> tuple[Portrait, dict[str, float]]:
+def build_portrait(
+    picture: Picture, size: int, progress: Progress = silent, basel: BaselModel | None = None
+) -> tuple[Portrait, dict[str, float]]:
     """Find, fit, crop and take apart the person on a photograph.
 
     Args:
         picture: the photograph.
         size: pixels a side of the crop.
         progress: told the stage.
+        basel: the user's Basel Face Model, fitted too if given.
 
     Returns:
         The portrait and its report: ``residual`` of the fit in face sides, ``face_pixels``, ``person_share``.
@@ -45,17 +51,23 @@ def build_portrait(picture: Picture, size: int, progress: Progress = silent) -> 
     texture = ZeraAvatar(person, None, torch.device("cpu")).head_mesh().texture
     progress(0.95, "taking the picture apart")
     prepared: Preparation = prepare(picture.rgb, face, masks, size)
+    camera = prepared.crop.camera(fit.camera)
+    if basel is not None:
+        own = AnnyFace(person.neutral, person.coefficients, person.head_to_world, camera)
+        seen = prepared.crop.to_canvas(face.points[:LANDMARKS, :2])
+        fitted = BaselPortrait(basel.folder, fit_basel(basel, seen, own.head.photographed))
     portrait = Portrait(
         reference=prepared.picture,
         head=prepared.head,
         torso=prepared.torso,
         background=prepared.background,
         labels=prepared.labels,
-        camera=prepared.crop.camera(fit.camera),
+        camera=camera,
         neutral=person.neutral,
         coefficients=person.coefficients,
         head_to_world=person.head_to_world,
         texture=texture,
+        basel=None if basel is None else fitted,
     )
     progress(1.0, "reconstructed")
     return portrait, {
@@ -66,7 +78,11 @@ def build_portrait(picture: Picture, size: int, progress: Progress = silent) -> 
 
 
 def build_avatar(
-    picture: Picture, weights: PortraitWeights, device: torch.device, progress: Progress = silent
+    picture: Picture,
+    weights: PortraitWeights,
+    device: torch.device,
+    progress: Progress = silent,
+    basel: BaselModel | None = None,
 ) -> tuple[Real3DAvatar, dict[str, float]]:
     """Rebuild a person from one photograph with the published networks.
 
@@ -75,6 +91,7 @@ def build_avatar(
         weights: imported.
         device: where the networks run.
         progress: told the stage.
+        basel: the user's Basel Face Model, to be used instead of Limner's head.
 
     Returns:
         The avatar and the report of :func:`build_portrait`.
@@ -82,7 +99,7 @@ def build_avatar(
     Raises:
         LimnerError: what :func:`build_portrait` and reading the weights raise.
     """
-    portrait, report = build_portrait(picture, PICTURE_SIZE, part(progress, 0.0, 0.6))
+    portrait, report = build_portrait(picture, PICTURE_SIZE, part(progress, 0.0, 0.6), basel)
     progress(0.6, "lifting the picture into planes")
     planes = canonical_planes(weights.network(device), portrait.head)
     progress(1.0, "reconstructed")

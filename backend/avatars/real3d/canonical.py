@@ -86,10 +86,10 @@ class PublishedFrame:
         marks = correspondence()
         own = marks.on(np.asarray(neutral, np.float64))[: IRISES[0]]
         mean = marks.on(head_model().mean.astype(np.float64))[: IRISES[0]]
-        return cls._between(own, MEAN_FRAME.places(mean))
+        return cls.between(own, MEAN_FRAME.places(mean))
 
     @classmethod
-    def _between(cls, here: NDArray[np.float64], there: NDArray[np.float64]) -> PublishedFrame:
+    def between(cls, here: NDArray[np.float64], there: NDArray[np.float64]) -> PublishedFrame:
         """The similarity of least squares, [N, 3] to [N, 3] (Umeyama 1991)."""
         from_middle, to_middle = here - here.mean(axis=0), there - there.mean(axis=0)
         left, strength, right = np.linalg.svd(to_middle.T @ from_middle)

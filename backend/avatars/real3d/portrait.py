@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.avatars.real3d.bfm_fit import BaselFit
 from shared.camera import Camera
+
+
+@dataclass(frozen=True)
+class BaselPortrait:
+    """A person in the user's own Basel Face Model.
+
+    Args:
+        folder: where the model is; nothing of it goes into the avatar's file.
+        fit: of the photograph.
+    """
+
+    folder: Path
+    fit: BaselFit
+
+    def to_json(self) -> dict[str, Any]:
+        """The folder's place and the person's coefficients."""
+        return {"folder": str(self.folder.absolute()), **self.fit.to_json()}
+
+    @classmethod
+    def found(cls, description: Mapping[str, Any], beside: Path) -> BaselPortrait:
+        """What :meth:`to_json` describes; the model's folder is where it was or beside the avatar's file."""
+        place = Path(description["folder"])
+        moved = beside.parent / place.name
+        return cls(place if place.is_dir() or not moved.is_dir() else moved, BaselFit.from_json(description))
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +53,7 @@ class Portrait:
         coefficients: [52] the photograph's expression.
         head_to_world: [4, 4].
         texture: [T, T, 3] uint8 of the head mesh.
+        basel: the person in the Basel Face Model, where the user gave it.
     """
 
     reference: NDArray[np.uint8]
@@ -37,3 +66,4 @@ class Portrait:
     coefficients: NDArray[np.float32]
     head_to_world: NDArray[np.float64]
     texture: NDArray[np.uint8]
+    basel: BaselPortrait | None = None

@@ -20,6 +20,7 @@ from shared.camera import Camera
 
 # mediapipe's landmarks nearest to 0, 8, 16 and 27 of the 68: the jaw's right end, chin, its left end, the nose's root
 KEYPOINTS = [127, 152, 356, 168]
+OF_68 = [0, 8, 16, 27]
 _STEPS = 12  # Gauss-Newton converges in four to six
 # OpenCV's camera axes in the published camera's
 _FROM_OPENCV = np.diag([1.0, -1.0, -1.0])
@@ -44,7 +45,12 @@ class Pose:
 
     def project(self, places: NDArray[np.floating]) -> NDArray[np.float64]:
         """Published-frame places [N, 3], in units -> [N, 2] on the canvas, -1..1, x right, y down."""
-        return _projected(places @ self.rotation.T + self.trans)
+        return projected(places @ self.rotation.T + self.trans)
+
+    @classmethod
+    def of(cls, rotation: NDArray[np.float64], trans: NDArray[np.float64]) -> Pose:
+        """The pose of a rotation matrix [3, 3] and a translation [3]."""
+        return cls(Rotation.from_matrix(rotation).as_euler("xyz"), trans)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ class PosedHead:
 
     Args:
         frame: the person's.
-        marks: [468, 3] metres in the head frame, landmarks of the photographed expression.
+        marks: [N, 3] metres in the head frame, landmarks of the photographed expression.
+        places: [N, 3] the same in published units.
         head_to_world: [4, 4] the head's pose in the photograph.
         camera: of the photograph's square crop (:meth:`backend.avatars.real3d.crop.Crop.camera`).
         photographed: the pose that lays the landmarks on the photograph.
@@ -61,6 +68,7 @@ class PosedHead:
 
     frame: PublishedFrame
     marks: NDArray[np.float64]
+    places: NDArray[np.float64]
     head_to_world: NDArray[np.float64]
     camera: Camera
     photographed: Pose
@@ -84,8 +92,9 @@ class PosedHead:
         marks = correspondence().on(np.asarray(vertices, np.float64))[: IRISES[0]]
         seen = _seen(marks, head_to_world, camera)
         start = _view_rotation(camera, head_to_world, frame)
-        rotation, trans = _least_squares(frame.places(marks), seen, start, fixed_rotation=False)
-        return cls(frame, marks, head_to_world, camera, _pose(rotation, trans))
+        places = frame.places(marks)
+        rotation, trans = _least_squares(places, seen, start, fixed_rotation=False)
+        return cls(frame, marks, places, head_to_world, camera, Pose.of(rotation, trans))
 
     def moved(
         self,
@@ -112,8 +121,8 @@ class PosedHead:
         aside = self.photographed.rotation @ _view_rotation(self.camera, self.head_to_world, self.frame).T
         rotated = aside @ _view_rotation(camera, posed, self.frame)
         seen = _seen(self.marks, posed, camera)
-        _, trans = _least_squares(self.frame.places(self.marks), seen, rotated, fixed_rotation=True)
-        return _pose(rotated, trans)
+        _, trans = _least_squares(self.places, seen, rotated, fixed_rotation=True)
+        return Pose.of(rotated, trans)
 
 
 def keypoints(vertices: NDArray[np.floating], frame: PublishedFrame, pose: Pose) -> NDArray[np.float32]:
@@ -142,13 +151,26 @@ def _view_rotation(camera: Camera, head_to_world: NDArray[np.float64], frame: Pu
     return np.asarray(_FROM_OPENCV @ camera.world_to_camera[:3, :3] @ head_to_world[:3, :3] @ frame.rotation.T)
 
 
-def _pose(rotation: NDArray[np.float64], trans: NDArray[np.float64]) -> Pose:
-    return Pose(Rotation.from_matrix(rotation).as_euler("xyz"), trans)
-
-
-def _projected(in_camera: NDArray[np.float64]) -> NDArray[np.float64]:
+def projected(in_camera: NDArray[np.float64]) -> NDArray[np.float64]:
     """[N, 3] published camera axes -> [N, 2] canvas, -1..1."""
     return 2 * FOCAL * in_camera[:, :2] * (1, -1) / (DISTANCE - in_camera[:, 2:])
+
+
+def projection_slope(in_camera: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[N, 3] -> [N, 2, 3] how :func:`projected` changes with a place."""
+    x, y = in_camera[:, 0], in_camera[:, 1]
+    depth = DISTANCE - in_camera[:, 2]
+    slope = np.zeros((len(in_camera), 2, 3))
+    slope[:, 0, 0], slope[:, 0, 2] = 1 / depth, x / depth**2
+    slope[:, 1, 1], slope[:, 1, 2] = -1 / depth, -y / depth**2
+    return 2 * FOCAL * slope
+
+
+def turn_slope(arms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[N, 3] places about the origin -> [N, 3, 3] how they change with a small rotation vector w: w x arm."""
+    cross = np.zeros((len(arms), 3, 3))
+    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = arms[:, 2], -arms[:, 1], arms[:, 0]
+    return cross - cross.transpose(0, 2, 1)
 
 
 def _least_squares(
@@ -163,16 +185,10 @@ def _least_squares(
     trans = np.array([*(seen.mean(axis=0) * (1, -1) / size), DISTANCE - depth]) - turned.mean(axis=0)
     for _ in range(_STEPS):
         arm = places @ rotation.T
-        x, y, depth_of = (arm + trans).T * np.array([[1.0], [1.0], [-1.0]]) + np.array([[0.0], [0.0], [DISTANCE]])
-        by_place = np.zeros((len(places), 2, 3))
-        by_place[:, 0, 0], by_place[:, 0, 2] = 1 / depth_of, x / depth_of**2
-        by_place[:, 1, 1], by_place[:, 1, 2] = -1 / depth_of, -y / depth_of**2
-        jacobian = 2 * FOCAL * by_place
+        jacobian = projection_slope(arm + trans)
         if not fixed_rotation:
-            cross = np.zeros((len(places), 3, 3))  # d(exp(w) p) / dw = -[p]x
-            cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = arm[:, 2], -arm[:, 1], arm[:, 0]
-            jacobian = np.concatenate([jacobian, jacobian @ (cross - cross.transpose(0, 2, 1))], axis=2)
-        error = seen - _projected(arm + trans)
+            jacobian = np.concatenate([jacobian, jacobian @ turn_slope(arm)], axis=2)
+        error = seen - projected(arm + trans)
         change = np.linalg.lstsq(jacobian.reshape(2 * len(places), -1), error.reshape(-1), rcond=None)[0]
         trans = trans + change[:3]
         if not fixed_rotation:
