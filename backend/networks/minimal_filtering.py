@@ -1,8 +1,8 @@
-"""Convolutions with fewer multiplications along the first of their axes: depth of a volume, height of a map.
+"""Convolutions of volumes with fewer multiplications along their depth.
 
 Winograd's minimal filtering in its general form: m outputs of an r-tap filter are ``inverse @ ((taps @ w) * (forward @
-x))`` with n products, fewer than m * r. Here w and x are not numbers but kernels and maps over the other axes, and each
-product is a convolution over these, so that the three small matrices cost little beside what they save. Everything else
+x))`` with n products, fewer than m * r. Here w and x are not numbers but kernels and maps over height and width, and
+each product is a convolution of maps, so that the three small matrices cost little beside what they save. All else
 about such an algorithm is in its matrices.
 """
 
@@ -21,8 +21,6 @@ from backend.networks.packed_convolution import PackedConvolution, product
 
 # the points of the least rounding among those tried: twice that of the direct sum
 POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))
-# bytes of transformed maps at a time: they stay in cache between the transformation and the products
-STRIP = 3 << 19
 
 
 @dataclass(frozen=True)
@@ -81,10 +79,10 @@ def skew_cyclic(length: int, taps: int) -> FilteringAlgorithm:
 
 
 class FilteredConvolution(nn.Module):
-    """A convolution that keeps the size, by a minimal filtering algorithm along its first axis; and a leaky ReLU.
+    """A convolution of volumes that keeps their size, filtered along the depth; and where wanted a leaky ReLU.
 
     Args:
-        weight: [out, in, kernel, kernel] or [out, in, kernel, kernel, kernel], the kernel odd.
+        weight: [out, in, kernel, kernel, kernel], the kernel odd.
         bias: [out].
         slope: of the leaky ReLU below zero, ``None`` for no activation.
         dtype: that it runs in.
@@ -104,71 +102,47 @@ class FilteredConvolution(nn.Module):
         self.algorithm = algorithm
         self.outputs = len(bias)
         self.padding = weight.shape[2] // 2
-        kernels = torch.einsum("nk,oik...->noi...", _tensor(algorithm.taps, weight), weight.detach().double())
-        if weight.dim() == 4:
-            kernels = kernels[:, :, :, None]
+        weight, bias = weight.detach(), bias.detach()
         # the products whose combination is one everywhere, so that the bias needs no pass of its own
         ones = np.linalg.lstsq(algorithm.inverse, np.ones(len(algorithm.inverse)), rcond=None)[0]
-        biases = _tensor(ones, weight)[:, None] * bias.detach().double()
-        self.products = nn.ModuleList(PackedConvolution(*pair, None, dtype) for pair in zip(kernels, biases))
-        self._matrices: dict[tuple[int, int, int], tuple[Tensor, Tensor]] = {}
+        self.products = nn.ModuleList(
+            PackedConvolution(torch.einsum("k,oik...->oi...", taps, weight.double()).float(), bias * share, None, dtype)
+            for taps, share in zip(_tensor(algorithm.taps, weight), ones.tolist())
+        )
+        self._matrices: dict[int, tuple[Tensor, Tensor]] = {}
 
     def forward(self, input: Tensor) -> Tensor:
-        """[B, in, L, ...] -> [B, out, L, ...] in channels-last memory."""
-        source = input.movedim(1, -1).contiguous()
-        made = source.new_empty(*source.shape[:-1], self.outputs)
-        for volume, result in zip(source, made):
-            self._filter(volume, result)
-        made = made.movedim(-1, 1)
+        """[B, in, D, H, W] -> [B, out, D, H, W] in channels-last memory."""
+        made = torch.stack([self._filtered(volume) for volume in input.permute(0, 2, 3, 4, 1).contiguous()])
+        made = made.permute(0, 4, 1, 2, 3)
         return made if self.slope is None else F.leaky_relu_(made, self.slope)
 
-    def _filter(self, volume: Tensor, result: Tensor) -> None:
-        """[L, ..., in] -> [L, ..., out]."""
-        length, step = len(volume), len(self.algorithm.inverse)
-        count = -(-length // step)
-        size = volume[0].numel() * volume.element_size() * len(self.products)
-        strip = min(count, max(1, STRIP // size))
-        for first in range(0, count, strip):
-            tiles = min(strip, count - first)
-            start, stop = first * step, min((first + tiles) * step, length)
-            begin, end = max(start - self.padding, 0), min(stop + self.padding, length)
-            forward, inverse = self._placed(start - begin, end - begin, stop - start, tiles, volume)
-            taken = product(forward, volume[begin:end].flatten(1)).view(-1, tiles, *volume.shape[1:])
-            given = result.new_empty(len(taken), tiles, *result.shape[1:])
-            for maps, made, convolution in zip(taken, given, self.products):
-                # the rows of a map are one map, the slices of a volume are one each
-                batch = maps[None] if maps.dim() == 3 else maps
-                made.copy_(convolution(batch.movedim(-1, 1)).movedim(1, -1).view_as(made))
-            result[start:stop] = product(inverse, given.flatten(0, 1).flatten(1)).view_as(result[start:stop])
+    def _filtered(self, volume: Tensor) -> Tensor:
+        """[D, H, W, in] -> [D, H, W, out]."""
+        depth, height, width, channels = volume.shape
+        if depth not in self._matrices:
+            self._matrices[depth] = self._placed(volume)
+        forward, inverse = self._matrices[depth]
+        # [n, tiles, H, W, ...]: each tile of a product is a map
+        taken = product(forward, volume.flatten(1)).view(len(self.products), -1, height, width, channels)
+        given = taken.new_empty(*taken.shape[:-1], self.outputs)
+        for maps, made, convolution in zip(taken, given, self.products):
+            made.copy_(convolution(maps.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        return product(inverse, given.flatten(0, 1).flatten(1)).view(depth, height, width, -1)
 
-    def _placed(self, offset: int, taken: int, given: int, tiles: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Matrices for some tiles at once.
-
-        Args:
-            offset: of the first output in what is taken in.
-            taken: places that are taken in; beyond them are zeros.
-            given: places that are given out.
-            tiles: number.
-            like: of the type and on the device wanted.
-
-        Returns:
-            [n * tiles, taken] and [given, n * tiles].
-        """
-        key = (offset, taken, given)
-        if key not in self._matrices:
-            step, count = self.algorithm.inverse.shape
-            window = self.algorithm.forward.shape[1]
-            forward = np.zeros((count, tiles, taken))
-            inverse = np.zeros((given, count, tiles))
-            for tile in range(tiles):
-                first = tile * step + offset - self.padding
-                inside = range(max(first, 0), min(first + window, taken))
-                forward[:, tile, inside] = self.algorithm.forward[:, [place - first for place in inside]]
-                rows = min(step, given - tile * step)
-                inverse[tile * step : tile * step + rows, :, tile] = self.algorithm.inverse[:rows]
-            matrices = (forward.reshape(-1, taken), inverse.reshape(given, -1))
-            self._matrices[key] = tuple(_tensor(matrix, like).to(like.dtype) for matrix in matrices)
-        return self._matrices[key]
+    def _placed(self, volume: Tensor) -> tuple[Tensor, Tensor]:
+        """Matrices [n * tiles, D] and [D, n * tiles] for all tiles of a volume [D, ...]; beyond it are zeros."""
+        depth, (step, count) = len(volume), self.algorithm.inverse.shape
+        tiles = -(-depth // step)
+        forward, inverse = np.zeros((count, tiles, depth)), np.zeros((depth, count, tiles))
+        for tile in range(tiles):
+            first = tile * step - self.padding
+            inside = range(max(first, 0), min(first + self.algorithm.forward.shape[1], depth))
+            forward[:, tile, inside] = self.algorithm.forward[:, [place - first for place in inside]]
+            rows = min(step, depth - tile * step)
+            inverse[tile * step : tile * step + rows, :, tile] = self.algorithm.inverse[:rows]
+        placed = _tensor(forward.reshape(-1, depth), volume), _tensor(inverse.reshape(depth, -1), volume)
+        return placed[0].to(volume.dtype), placed[1].to(volume.dtype)
 
 
 def _tensor(values: NDArray[np.float64], like: Tensor) -> Tensor:

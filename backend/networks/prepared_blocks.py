@@ -2,7 +2,7 @@
 
 Prepared from a block's weights as they are then and where they are, for one type of number. What does not depend on
 the library: repeating pixels and a 3x3 convolution together are one transposed 4x4 convolution with stride 2, four
-ninths of the multiplications; and along its first axis a wide 3x3 convolution is filtered with half of them.
+ninths of the multiplications; and wide 3x3 convolutions take a quarter of them over maps, half of them over volumes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from backend.networks.minimal_filtering import FilteredConvolution, toom_cook
 from backend.networks.packed_convolution import PackedConvolution, affine, channels_last, folded
+from backend.networks.tiled_convolution import TiledConvolution
 from backend.networks.volumetric_blocks import ConvolutionNorm, Down, Residual, Up
 
 # fewer input channels than this, and filtering costs more than the multiplications that it saves
@@ -31,12 +32,14 @@ def prepared_convolution(weight: Tensor, bias: Tensor, slope: float | None, dtyp
         dtype: that it runs in.
 
     Returns:
-        A :class:`FilteredConvolution` or a :class:`PackedConvolution`.
+        A :class:`TiledConvolution`, a :class:`FilteredConvolution` or a :class:`PackedConvolution`.
     """
     outputs, inputs, kernel = weight.shape[:3]
     # GPU libraries bring algorithms of their own
     filtered = weight.device.type == "cpu" and kernel == 3 and outputs * inputs <= MOST_WEIGHTS
     if filtered and inputs >= FEWEST_INPUTS and outputs >= FEWEST_INPUTS:
+        if weight.dim() == 4:
+            return TiledConvolution(weight, bias, slope, dtype)
         return FilteredConvolution(weight, bias, slope, dtype, toom_cook(kernel))
     return PackedConvolution(weight, bias, slope, dtype)
 
@@ -79,7 +82,7 @@ class PreparedUp(nn.Module):
             self.convolution = prepared_convolution(weight, bias, slope, dtype)
         else:
             # a pixel reaches every place that its four copies reach; depth is gathered as before, so its taps turn
-            spread = F.pad(weight.detach().double().flip(tuple(range(2, weight.dim()))), (1, 1, 1, 1))
+            spread = F.pad(weight.detach().flip(tuple(range(2, weight.dim()))), (1, 1, 1, 1))
             spread = sum(spread[..., row : row + 4, column : column + 4] for row in (0, 1) for column in (0, 1))
             stride = [int(factor) for factor in self.factor]
             padding = [1] * len(stride)
