@@ -37,6 +37,18 @@ class LimnerPreferences(bpy.types.AddonPreferences):
         description="The file that `limner import-real3d` made of your Real3D-Portrait checkpoint, "
         "on the backend's machine",
     )
+    real3d_bfm: StringProperty(
+        name="Basel Face Model",
+        subtype="DIR_PATH",
+        description="Your folder deep_3drecon/BFM of Real3D-Portrait, on the backend's machine; avatars of that kind "
+        "then have this face model instead of Limner's",
+    )
+    real3d_hubert: StringProperty(
+        name="HuBERT",
+        subtype="DIR_PATH",
+        description="Your folder of facebook/hubert-large-ls960-ft, on the backend's machine; with it and both above, "
+        "Animate listens with the published network",
+    )
     use_remote: BoolProperty(name="Backend on Another Machine", description="Use a backend that runs somewhere else")
     connection_file: StringProperty(
         name="Connection File",
@@ -61,6 +73,8 @@ class LimnerPreferences(bpy.types.AddonPreferences):
             if not self.command and not installation_file().is_file():
                 layout.label(text="No backend is installed: run `python install.py` in Limner's folder", icon="ERROR")
         layout.prop(self, "real3d_weights", placeholder="only for avatars of this kind")
+        layout.prop(self, "real3d_bfm", placeholder="optional, for avatars of this kind")
+        layout.prop(self, "real3d_hubert", placeholder="optional, for speech by the published network")
         session = pump.present()
         status = session.status if session else "stopped"
         row = layout.row(align=True)

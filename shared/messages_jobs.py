@@ -15,14 +15,29 @@ from typing import Any, Literal
 class ReconstructJob:
     """Photographs to an avatar. Result: ``avatar`` (path), ``report``.
 
-    ``weights`` is what ``limner import-real3d`` wrote, on the backend's machine; only the kind ``real3d`` takes it.
+    ``weights`` is what ``limner import-real3d`` wrote and ``bfm`` the folder of a Basel Face Model, on the backend's
+    machine; only the kind ``real3d`` takes them.
     """
 
     references: tuple[str, ...]
     kind: Literal["zera", "real3d"] = "zera"
     weights: str | None = None
+    bfm: str | None = None
     references_kept: int = 4
     output: str | None = None
+
+
+@dataclass(frozen=True)
+class PublishedSpeech:
+    """What the published audio-to-motion network needs, on the backend's machine.
+
+    ``weights`` is what ``limner import-real3d`` wrote, ``hubert`` and ``bfm`` are folders of HuBERT and the Basel Face
+    Model.
+    """
+
+    weights: str
+    hubert: str
+    bfm: str
 
 
 @dataclass(frozen=True)
@@ -30,12 +45,13 @@ class AnimateJob:
     """Speech, video or Live Link Face CSV to a motion clip.
 
     Result: ``fps``, ``frames``, ``output``; parts ``coefficients`` [T, 52], ``rotation`` and ``location`` [T, 3]
-    float32.
+    float32. With ``published``, speech is heard by Real3D-Portrait's network instead of Limner's.
     """
 
     source: str
     fps: float = 25.0
     seed: int = 0
+    published: PublishedSpeech | None = None
     output: str | None = None
 
 

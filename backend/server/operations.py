@@ -64,7 +64,10 @@ def reconstruct(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[d
     output = task.output(wanted.output, "avatar.limner")
     references = [Path(reference) for reference in wanted.references]
     weights = Path(wanted.weights) if wanted.weights else None
-    avatar, report = reconstruct(references, wanted.kind, wanted.references_kept, task.progress, weights=weights)
+    bfm = Path(wanted.bfm) if wanted.bfm else None
+    avatar, report = reconstruct(
+        references, wanted.kind, wanted.references_kept, task.progress, weights=weights, bfm=bfm
+    )
     avatar.save(output)
     task.wrote(output)
     return {"avatar": str(output), "report": _finite(report)}, {}
@@ -72,10 +75,16 @@ def reconstruct(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[d
 
 def animate(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[str, Any], Arrays]:
     """Speech to a motion clip; see ``AnimateJob``."""
-    from backend.motion.animate import animate
-
     wanted: AnimateJob = read_fields(AnimateJob, parameters)
-    clip = animate(Path(wanted.source), wanted.fps, wanted.seed, task.progress)
+    if wanted.published:
+        from backend.avatars.real3d.speech import animate_published
+
+        files = (Path(wanted.published.weights), Path(wanted.published.hubert), Path(wanted.published.bfm))
+        clip = animate_published(Path(wanted.source), *files, wanted.fps, wanted.seed, task.progress)
+    else:
+        from backend.motion.animate import animate
+
+        clip = animate(Path(wanted.source), wanted.fps, wanted.seed, task.progress)
     output = task.output(wanted.output, "motion.npz") if wanted.output else None
     if output:
         clip.save(output)

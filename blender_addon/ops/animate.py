@@ -9,6 +9,7 @@ from ..bridge import avatars
 from ..core.jobs import Job
 from ..shared.errors import LimnerError
 from .job import AvatarJobOperator, job_context
+from .real3d_files import real3d_files
 
 MOTION_ONLY = {".csv", ".npz"}  # nothing to hear in these
 
@@ -35,5 +36,8 @@ class LIMNER_OT_animate(AvatarJobOperator, bpy.types.Operator):
             raise LimnerError("FILE_NOT_FOUND", f"{path} does not exist.", "Choose the speech again.")
         parameters = {"source": str(path), "fps": scene.render.fps / scene.render.fps_base, "seed": scene.limner.seed}
         sound = path.suffix.lower() not in MOTION_ONLY
+        files = real3d_files(context)
+        if sound and len(files) == 3:  # the published network needs all of them
+            parameters["published"] = files
         needed = job_context(scene, avatar=avatars.identify(head), start=scene.frame_current, sound=sound)
         return Job("animate", parameters, self.task, context=needed)

@@ -5,10 +5,10 @@ from pathlib import Path
 import bpy
 from bpy.props import CollectionProperty, IntProperty, StringProperty
 
-from .. import __package__ as addon_name
 from ..core.jobs import Job
 from ..shared.errors import LimnerError
 from .job import JobOperator, file_name, job_context, output_folder
+from .real3d_files import real3d_files
 
 PICTURE_SUFFIXES = "*.jpg;*.jpeg;*.png;*.webp;*.tif;*.tiff;*.bmp"
 
@@ -82,18 +82,18 @@ class LIMNER_OT_create_avatar(JobOperator, bpy.types.Operator):
 
 
 def chosen_kind(context: bpy.types.Context) -> dict[str, str]:
-    """The kind of avatar, and the weights it needs, as a reconstruction takes them."""
+    """The kind of avatar, and the files it needs, as a reconstruction takes them."""
     kind = context.scene.limner.kind
     if kind != "real3d":
         return {"kind": kind}
-    weights = context.preferences.addons[addon_name].preferences.real3d_weights
-    if not weights:
+    files = real3d_files(context)
+    if "weights" not in files:
         raise LimnerError(
             "WRONG_USE",
             "No Real3D-Portrait weights are named.",
             "Run `limner import-real3d` on your checkpoint and name its file in the extension's preferences.",
         )
-    return {"kind": kind, "weights": bpy.path.abspath(weights)}
+    return {"kind": kind, **{name: files[name] for name in ("weights", "bfm") if name in files}}
 
 
 def unused(path: Path) -> Path:

@@ -21,6 +21,7 @@ def test_a_real3d_avatar_is_made_and_rendered(blender: Blender, real3d_weights: 
     facts = blender.run("real3d.py", tmp_path / "astronaut.png", real3d_weights, tmp_path, timeout=300,
                         LIMNER_INSTALLATION=str(installation))  # fmt: skip
     assert "preferences" in facts["refused"]
+    assert len(facts["bfm"]) == 2 and all("BFM_model_front.mat" in refusal for refusal in facts["bfm"])
     assert facts["keys"] == 53 and facts["strip"] == 2
     frames = sorted((tmp_path / "limner" / "astronaut_frames").glob("*.png"))
     assert len(frames) == 2

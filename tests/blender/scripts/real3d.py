@@ -17,6 +17,18 @@ def main(photograph, weights, folder):
         refused = str(error)
     bpy.context.preferences.addons[PACKAGE].preferences.real3d_weights = weights
     assert bpy.ops.limner.create_avatar(picture=photograph) == {"FINISHED"}
+    preferences = bpy.context.preferences.addons[PACKAGE].preferences
+    refusals = []
+    for name, refuse in (
+        ("real3d_bfm", lambda: bpy.ops.limner.create_avatar(picture=photograph)),
+        ("real3d_hubert", lambda: bpy.ops.limner.animate(speech=photograph)),
+    ):
+        setattr(preferences, name, folder)  # which holds neither
+        try:
+            refuse()
+        except RuntimeError as error:
+            refusals.append(str(error))
+    preferences.real3d_bfm = preferences.real3d_hubert = ""
     head = scene.limner.avatar
     blocks = head.data.shape_keys.key_blocks
     for frame, value in ((1, 0.0), (2, 0.9)):
@@ -26,7 +38,7 @@ def main(photograph, weights, folder):
     scene.limner.size, scene.limner.quality = 256, "preview"
     assert bpy.ops.limner.render() == {"FINISHED"}
     strips = [strip for strip in scene.sequence_editor.strips if strip.type == "IMAGE"]
-    return {"refused": refused, "keys": len(blocks), "strip": len(strips[0].elements)}
+    return {"refused": refused, "bfm": refusals, "keys": len(blocks), "strip": len(strips[0].elements)}
 
 
 run(main)
