@@ -18,6 +18,7 @@ from backend.nerf.plane_field import PlaneField
 from backend.nerf.ray_marching import FAST, RayMarching, Rendered, render
 from backend.nerf.triplane import planes_from_channels
 from backend.networks.captured import Captured
+from backend.networks.prepared_image_to_plane import PreparedImageToPlane
 from backend.networks.prepared_motion_adapter import PreparedMotionAdapter
 
 
@@ -139,7 +140,10 @@ def _flat(painted: Painted) -> tuple[Tensor, ...]:
 def canonical_planes(network: Real3DNetwork, head: NDArray[np.uint8]) -> Tensor:
     """[S, S, 3] uint8 hair and face on black -> [1, 3, C * D, P, P] the photograph's planes."""
     device = network.lambda_pertube_secc.device
-    channels = network.cano_img2plane_backbone(network_picture(head, device))
+    backbone = network.cano_img2plane_backbone
+    if device.type == "cpu":
+        backbone = PreparedImageToPlane(backbone)
+    channels = backbone(network_picture(head, device))
     return planes_from_channels(channels, network.config.plane_depth).contiguous().cpu()
 
 
