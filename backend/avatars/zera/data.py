@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.avatars.zera.lids import fitted_actions
+from backend.avatars.zera.lids import BLINKS, fitted_actions, shut
 from backend.avatars.zera.relief import Shell
 from backend.head.model import HeadModel, head_model
 from shared.camera import Camera
@@ -29,6 +29,7 @@ class Canvas:
             clothes; and the hull, the matte with some room: nothing of the person projects outside it.
         depth: [H, W] float16 metres, the fitted head's surface relative to the head's origin along the camera's axis,
             ``NO_SURFACE`` where the head is not.
+        lids: [2 h, w, 4] uint8 both eyes shut, on charts of their own (``zera.closed_lids``).
     """
 
     camera: Camera
@@ -39,6 +40,7 @@ class Canvas:
     plate: NDArray[np.uint8]
     cut: NDArray[np.uint8]
     depth: NDArray[np.float16]
+    lids: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +112,26 @@ class Person:
         """[52] in [0, 1] -> [V, 3] the unturned head with that expression, head frame."""
         return self.model.expressed(self.neutral, coefficients, self.actions).astype(np.float32)
 
+    @property
+    def closed_vertices(self) -> NDArray[np.float32]:
+        """[V, 3] the head in the photograph with its lids shut, head frame."""
+        return self.expressed(shut(self.coefficients))
+
     @cached_property
     def source_vertices(self) -> NDArray[np.float32]:
         """[V, 3] the head in the photograph, head frame."""
         return self.expressed(self.coefficients)
+
+    def lids_shut(self, moved: NDArray[np.floating]) -> NDArray[np.float64]:
+        """[2] how far from the photograph's state to shut the upper lids, left and right, are when vertices have moved.
+
+        Args:
+            moved: [V, 3] metres from ``source_vertices``, head frame.
+        """
+        blinks = self.actions[list(BLINKS)]
+        blinks = blinks * (blinks[..., 2:] < 0)  # lower lids rise
+        on_the_way = (moved * blinks).sum(axis=(1, 2)) / (blinks**2).sum(axis=(1, 2))
+        return np.clip(on_the_way / np.maximum(1 - self.coefficients[list(BLINKS)], 0.2), 0, 1)
 
     def to_world(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Head frame of the photograph's head to the world, [N, 3]."""

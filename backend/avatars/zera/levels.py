@@ -19,17 +19,16 @@ class Level:
     """The canvas's pictures at one scale, [C, H, W] in 0..1: small frames must not sample large pictures sparsely."""
 
     def __init__(self, canvas: Canvas, scale: float, device: torch.device) -> None:
-        size = (round(canvas.camera.width * scale), round(canvas.camera.height * scale))
-
         def picture(pixels: NDArray[np.uint8]) -> Tensor:
             if scale < 1:
                 # channel by channel: OpenCV averages at most four at once
+                size = [max(1, round(side * scale)) for side in pixels.shape[1::-1]]
                 channels = [cv2.resize(channel, size, interpolation=cv2.INTER_AREA) for channel in cv2.split(pixels)]
                 pixels = np.stack(channels, axis=-1)
             return torch.tensor(pixels, device=device).permute(2, 0, 1).contiguous().float() / 255
 
         self.skin, self.hair, self.body = picture(canvas.skin), picture(canvas.hair), picture(canvas.body)
-        self.plate, self.cut = picture(canvas.plate), picture(canvas.cut)
+        self.plate, self.cut, self.lids = picture(canvas.plate), picture(canvas.cut), picture(canvas.lids)
 
 
 class CanvasLevels:

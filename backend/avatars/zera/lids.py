@@ -22,6 +22,21 @@ def fitted_actions(neutral: NDArray[np.floating]) -> NDArray[np.float32]:
     return actions
 
 
+def above_openings(neutral: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """[V] whether vertices of a neutral head [V, 3] lie above the middle of the eyes' openings: on upper lids."""
+    places = correspondence().on(neutral)
+    middle = (places[UPPER_RIGHT + UPPER_LEFT] + places[LOWER_RIGHT + LOWER_LEFT]) / 2
+    order = middle[:, 0].argsort()
+    return np.asarray(neutral[:, 2] > np.interp(neutral[:, 0], middle[order, 0], middle[order, 2]))
+
+
+def shut(coefficients: NDArray[np.floating]) -> NDArray[np.floating]:
+    """[52] coefficients with both lids shut."""
+    closed = coefficients.copy()
+    closed[list(BLINKS)] = 1
+    return closed
+
+
 def closing_lids(neutral: NDArray[np.floating]) -> NDArray[np.float32]:
     """[2, V, 3] offsets of ``eyeBlinkLeft`` and ``eyeBlinkRight`` that bring a neutral head's [V, 3] lids together."""
     model, marks = head_model(), correspondence()

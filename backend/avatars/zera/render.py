@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backend.avatars.interface import Frame, FrameRequest
+from backend.avatars.interface import FIRST_REFERENCE, Frame, FrameRequest
 from backend.avatars.zera.appearance import vertex_normals
 from backend.avatars.zera.data import Person
 from backend.avatars.zera.levels import CanvasLevels, Level
@@ -27,7 +27,6 @@ from backend.nerf.images import look_up, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
 from shared.camera import Camera
 
-FIRST_REFERENCE = np.array([0.90, 0.62, 0.0])  # its colour in the mixer pass
 HEAD_BAND, SHELL_BAND = 20.0, 12.0  # how far into a grazing angle surfaces stay solid
 
 
@@ -38,12 +37,14 @@ class Posed:
     Args:
         head: [V, 3] metres, the head model's vertices.
         travel: [V] metres, how far expression moved them.
+        shut: [2] how far it shut the left and the right lids, 0 as in the photograph, 1 altogether.
         hair: [N, 3] metres, the hair shell's vertices.
         body: [M, 3] metres, the body shell's vertices.
     """
 
     head: NDArray[np.float64]
     travel: NDArray[np.float64]
+    shut: NDArray[np.float64]
     hair: NDArray[np.float64]
     body: NDArray[np.float64]
 
@@ -82,13 +83,14 @@ class PersonRenderer:
         return Posed(
             head=turned(expressed, person.model.head_share),
             travel=np.linalg.norm(moved, axis=1),
+            shut=person.lids_shut(moved),
             hair=carried(person.hair),
             body=carried(person.body),
         )
 
     def render(self, request: FrameRequest) -> Frame:
         """Render one frame; see ``backend.avatars.interface``."""
-        camera = fitted(request.camera or self.person.camera, request.size)
+        camera = (request.camera or self.person.camera).fitted(request.size)
         level = self.canvas.seen_by(camera, exact=request.camera is None)
         posed = self.posed(request)
         both = request.quality == "final"
@@ -196,7 +198,7 @@ class PersonRenderer:
 
     def _head_samples(self, posed: Posed, level: Level, camera: Camera) -> Samples:
         """Samples of the posed head model, coloured from a level's pictures."""
-        attributes = self.skin.attributes_in_pose(posed.head, posed.travel)
+        attributes = self.skin.attributes_in_pose(posed.head, posed.travel, posed.shut)
         normals = vertex_normals(posed.head, self._head_faces)
         pixel, depth, found, cosine = self._hits(posed.head, normals, self._head_faces, camera, attributes)
         colour, on_person = self.skin.colour(found, cosine, level)
@@ -207,9 +209,3 @@ class PersonRenderer:
         solid = torch.as_tensor(inner.reshape(-1), device=self.device)[pixel] > 0
         opacity = torch.where(solid, 1.0, surface_opacity(cosine, HEAD_BAND))
         return Samples(pixel, depth, colour, opacity * on_person)
-
-
-def fitted(camera: Camera, size: int) -> Camera:
-    """The camera at a picture size whose longer side is ``size`` pixels, both sides even."""
-    scale = size / max(camera.width, camera.height)
-    return camera.resized(max(2, 2 * round(camera.width * scale / 2)), max(2, 2 * round(camera.height * scale / 2)))

@@ -9,14 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backend.avatars.zera.appearance import eye_directions, on_upper_rims, vertex_areas
+from backend.avatars.zera.appearance import eye_directions, vertex_areas
+from backend.avatars.zera.closed_lids import lid_places
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Person
 from backend.avatars.zera.levels import CanvasLevels, Level
+from backend.avatars.zera.lids import above_openings
+from backend.capture.correspondence import correspondence
 from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, TEETH, TONGUE
 from backend.nerf.images import look_up, smoothstep
 from shared.arkit import ARKIT_INDEX
 
-LID_RIM = 0.0022  # metres: how far eyeball and lashes may reach into the photograph of an upper lid
+UPPER_LIP, LOWER_LIP = [82, 13, 312], [87, 14, 317]  # mediapipe's landmarks on the middle of the inner lips
+MOUTH_IS_LIT, LIGHT_IN_SHUT_MOUTH = 0.02, 0.05  # metres that lips part until all the light falls in; its least share
 JAW_OPEN, MOUTH_IS_OPEN = ARKIT_INDEX["jawOpen"], 0.4
 
 # columns of the attributes
@@ -25,6 +29,7 @@ COSINE, MIRRORED_COSINE, COSINES = 6, 7, slice(6, 8)
 FALLBACK, OFF_IRIS = slice(8, 11), slice(11, 14)
 IS_EYE, IS_INSIDE, IS_SOCKET = 14, 15, 16
 MIRRORED_SMOOTH = slice(17, 20)
+LID_PLACE, ON_UPPER_LID, SHUT = slice(20, 22), 22, 23
 
 
 class SkinColour:
@@ -48,16 +53,16 @@ class SkinColour:
 
     @cached_property
     def attributes(self) -> Tensor:
-        """[V, 20] constant attributes: source place, mirrored place, their cosines of view, fallback,
-        direction from the iris, whether it is eyeball, inside of the mouth, or eye socket, and the smooth colours
-        of the other side of the face.
+        """[V, 24] constant attributes: source place, mirrored place, their cosines of view, fallback,
+        direction from the iris, whether it is eyeball, inside of the mouth, or eye socket, the smooth colours
+        of the other side of the face, the place on the shut lids' charts, whether it is above the eye's opening, and
+        how far its eye's lids are shut: not at all.
         """
         person, model = self.person, self.person.model
         source = person.to_world(person.source_vertices)
         skin = person.skin
         directions = eye_directions(model, person.neutral)
         is_eye = model.region == EYE
-        inside = np.isin(model.region, (MOUTH_CAVITY, TONGUE, TEETH, GUM))
         irises = np.where(model.mean[:, :1] < 0, skin.iris[0], skin.iris[1])
         columns = [
             source,
@@ -67,16 +72,22 @@ class SkinColour:
             skin.fallback,
             directions - irises * is_eye[:, None],
             is_eye[:, None],
-            inside[:, None],
+            self._inside[:, None],
             (model.region == EYE_CAVITY)[:, None],
             skin.smooth[model.mirror],
+            self._lids[0],
+            above_openings(person.neutral)[:, None],
+            np.zeros((len(source), 1)),
         ]
         return self._tensor(np.concatenate([np.asarray(column, np.float32) for column in columns], axis=1))
 
-    def attributes_in_pose(self, vertices: NDArray[np.float64], travel: NDArray[np.float64]) -> Tensor:
-        """[V, 20] the attributes of the head model posed as [V, 3], whose vertices expression moved [V] metres.
+    def attributes_in_pose(
+        self, vertices: NDArray[np.float64], travel: NDArray[np.float64], shut: NDArray[np.float64]
+    ) -> Tensor:
+        """[V, 24] the attributes of the head model posed as [V, 3], whose vertices expression moved [V] metres.
 
         Their cosines of view are lowered where the photograph must not be seen as it would be without the pose.
+        ``shut`` [2] tells how far the lids are shut.
         """
         attributes = self.attributes.clone()
         # skin stretched to twice its area has little of the photograph to show
@@ -84,13 +95,15 @@ class SkinColour:
         attributes[:, COSINES] *= spread[:, None] ** 1.5
         leaving = self._borrowed * np.clip(travel / 0.003, 0, 1)
         attributes[:, COSINES] *= 1 - self._tensor(leaving)[:, None]
+        attributes[:, SHUT] = self._tensor(shut @ self._lids[1])
+        attributes[:, FALLBACK] *= self._tensor(self._light_in_mouth(vertices))[:, None]
         return attributes
 
     def colour(self, found: Tensor, cosine: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         """Colours of places on the head model.
 
         Args:
-            found: [N, 20] interpolated ``attributes``.
+            found: [N, 24] interpolated ``attributes``.
             cosine: [N] of the angle of the view that wants the colour.
             level: the photograph's pictures, as coarse as that view.
 
@@ -117,7 +130,21 @@ class SkinColour:
         detail = ((shown_mirror + 0.05) / (found[:, MIRRORED_SMOOTH] + 0.05)).clamp(0.75, 1.25)
         stand_in = stand_in * (1 + by_mirror * (detail - 1))
         colour = trust * shown + (1 - trust) * stand_in
+        shutting = found[:, SHUT].nonzero()[:, 0]
+        if len(shutting):
+            colour[shutting] = self._under_lids(found[shutting], colour[shutting], level)
         return colour, cut[:, 4] * kept
+
+    @staticmethod
+    def _under_lids(found: Tensor, colour: Tensor, level: Level) -> Tensor:
+        """[N, 3] colours of places around the eyes whose lids are shutting, from [N, 3] those under open lids."""
+        painted, shut = look_up(level.lids, found[:, LID_PLACE]), found[:, SHUT]
+        # the rim of an open upper lid shows eyeball and lashes, which must not come along; what lies below, and the
+        # eyeball between rims that do not quite touch, stay as they are until it arrives
+        upper, late = smoothstep(0.0, 0.35, shut), smoothstep(0.6, 1.0, shut)
+        upper_lid = found[:, ON_UPPER_LID] * ((found[:, IS_EYE] + found[:, IS_SOCKET]) < 0.5)
+        share = painted[:, 3] * (late + upper_lid * (upper - late))
+        return colour + share[:, None] * (painted[:, :3] - colour)
 
     def _photographed(
         self, places: Tensor, source_cosine: Tensor, cosine: Tensor, level: Level
@@ -155,15 +182,31 @@ class SkinColour:
         place = torch.stack([radius / EYE_PROFILE_REACH, torch.full_like(radius, 0.5)], 1)
         return look_up(self._eye_profile, place)
 
+    def _light_in_mouth(self, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[V] share of the light that falls between the parted lips of the head model posed as [V, 3]; 1 elsewhere."""
+        lips = correspondence().on(vertices)
+        parted = np.linalg.norm(lips[UPPER_LIP] - lips[LOWER_LIP], axis=1).mean()
+        light = LIGHT_IN_SHUT_MOUTH + (1 - LIGHT_IN_SHUT_MOUTH) * min(parted / MOUTH_IS_LIT, 1)
+        return np.where(self._inside & (self.person.model.region != TEETH), light, 1.0)  # teeth stand in front
+
+    @cached_property
+    def _inside(self) -> NDArray[np.bool_]:
+        """[V] whether vertices lie in the mouth."""
+        return np.isin(self.person.model.region, (MOUTH_CAVITY, TONGUE, TEETH, GUM))
+
+    @cached_property
+    def _lids(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """[V, 2] places on the shut lids' charts, and [2, V] whether they are near the left, and the right eye."""
+        return lid_places(self.person.closed_vertices)
+
     @cached_property
     def _borrowed(self) -> NDArray[np.float64]:
         """[V] 1 where the photograph shows something else than what lies there, and must not move along with it.
 
-        The rim of an open upper lid shows eyeball and lashes; what shows between smiling lips are upper teeth, though
-        the head model may have tongue or lower teeth there.
+        What shows between smiling lips are upper teeth, though the head model may have tongue or lower teeth there.
         """
         model = self.person.model
-        borrowed = np.maximum(on_upper_rims(model, LID_RIM), model.region == EYE_CAVITY)
+        borrowed = (model.region == EYE_CAVITY).astype(float)
         if self.person.coefficients[JAW_OPEN] < MOUTH_IS_OPEN:
             rides_on_jaw = np.linalg.norm(model.actions[JAW_OPEN], axis=1) > 0.004
             borrowed[np.isin(model.region, (TONGUE, TEETH, GUM)) & rides_on_jaw] = 1
