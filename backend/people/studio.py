@@ -1,0 +1,55 @@
+"""A plain shot of anybody: what every part of a person is looked at with while it is made."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backend.people.scene import Light, Lighting, Shot
+from shared.arkit import ARKIT_INDEX
+from shared.camera import Camera
+
+
+def portrait_camera(size: int, yaw: float = 0.0, pitch: float = 0.0, height: float = 0.56) -> Camera:
+    """A camera on a sphere around the head, looking at it.
+
+    Args:
+        size: of the square picture, pixels.
+        yaw: degrees; above 0 the camera stands on the person's left.
+        pitch: degrees; above 0 it stands above the eyes.
+        height: metres that the picture spans at the head; .56 shows head and shoulders.
+    """
+    distance = 1.6
+    turn, rise = np.radians(yaw), np.radians(pitch)
+    away = np.array([np.sin(turn) * np.cos(rise), -np.cos(turn) * np.cos(rise), np.sin(rise)])
+    target = np.array([0.0, -0.02, -0.06])
+    forward = -away
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation
+    matrix[:3, 3] = -rotation @ (target + away * distance)
+    focal = size * distance / height
+    return Camera(np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]]), matrix, size, size)
+
+
+def studio_shot(
+    size: int = 512, yaw: float = 0.0, pitch: float = 0.0, expression: dict[str, float] | None = None
+) -> Shot:
+    """A shot under a key and a fill light on grey; ``expression`` by ARKit names."""
+    coefficients = np.zeros(len(ARKIT_INDEX), np.float32)
+    for name, value in (expression or {}).items():
+        coefficients[ARKIT_INDEX[name]] = value
+    key = np.array([0.5, -0.75, 0.45]) / np.linalg.norm([0.5, -0.75, 0.45])
+    fill = np.array([-0.7, -0.65, 0.1]) / np.linalg.norm([-0.7, -0.65, 0.1])
+    lighting = Lighting(
+        (
+            Light(key.astype(np.float32), np.full(3, 0.75, np.float32), 0.1),
+            Light(fill.astype(np.float32), np.full(3, 0.25, np.float32), 0.2),
+        ),
+        np.full(3, 0.3, np.float32),
+        np.full(3, 0.15, np.float32),
+    )
+    nothing = np.zeros(3, np.float32)
+    background = np.full((8, 8, 3), 120, np.uint8)
+    return Shot(portrait_camera(size, yaw, pitch), coefficients, nothing, nothing, lighting, background)
