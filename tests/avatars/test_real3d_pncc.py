@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from backend.avatars.real3d.canonical import MEAN_FRAME, PublishedFrame
 from backend.avatars.real3d.pncc import BACKGROUND, pncc, published_camera
-from backend.avatars.zera.lids import fitted_actions
 from backend.capture.correspondence import correspondence
+from backend.capture.lids import fitted_actions
 from backend.head.model import head_model
 from shared.arkit import ARKIT_INDEX, ARKIT_NAMES
 

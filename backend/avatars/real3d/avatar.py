@@ -26,7 +26,7 @@ from backend.avatars.real3d.portrait import BaselPortrait, Portrait
 from backend.avatars.real3d.pose import Pose
 from backend.avatars.real3d.renderer import Inputs, Painted, PortraitRenderer, network_picture
 from backend.avatars.real3d.weights import PortraitWeights
-from backend.avatars.zera.lids import fitted_actions
+from backend.capture.lids import fitted_actions
 from backend.compositing.layers import cover
 from backend.compositing.super_resolution import Background as PreparedBackground
 from backend.nerf.plane_field import PlaneField

@@ -16,8 +16,8 @@ from backend.avatars.real3d.bfm import EXPRESSION, LANDMARKS, BaselModel
 from backend.avatars.real3d.bfm_fit import CANVAS, EXPRESSION_PRIOR, landmark_weights
 from backend.avatars.real3d.canonical import MEAN_FRAME
 from backend.avatars.real3d.pncc import DISTANCE, FOCAL
-from backend.avatars.zera.lids import fitted_actions
 from backend.capture.correspondence import correspondence
+from backend.capture.lids import fitted_actions
 from backend.head.model import head_model
 from shared.arkit import ARKIT_NAMES
 from shared.progress import Progress, silent

@@ -17,8 +17,8 @@ from scipy.spatial.transform import Rotation
 
 from backend.avatars.real3d.bfm import EXPRESSION, IDENTITY, LANDMARKS, BaselModel
 from backend.avatars.real3d.pose import Pose, projected, projection_slope, turn_slope
-from backend.avatars.zera.lids import LOWER_LEFT, LOWER_RIGHT, UPPER_LEFT, UPPER_RIGHT
 from backend.capture.correspondence import INNER_LIPS
+from backend.capture.lids import LOWER_LEFT, LOWER_RIGHT, UPPER_LEFT, UPPER_RIGHT
 
 CANVAS = 224.0  # pixels a side that the published error is measured in
 IDENTITY_PRIOR, EXPRESSION_PRIOR = 0.3, 0.05

@@ -14,7 +14,7 @@ from backend.avatars.real3d.canonical import PublishedFrame
 from backend.avatars.real3d.pncc import BACKGROUND, pncc, published_camera
 from backend.avatars.real3d.portrait import Portrait
 from backend.avatars.real3d.pose import OF_68, Pose, PosedHead, keypoints
-from backend.avatars.zera.lids import fitted_actions
+from backend.capture.lids import fitted_actions
 from backend.capture.rasteriser import rasteriser
 from backend.head.model import head_model
 from shared.camera import Camera

@@ -10,9 +10,9 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, SkinAppearance
-from backend.avatars.zera.lids import UPPER_LEFT, UPPER_RIGHT
 from backend.capture.correspondence import correspondence
 from backend.capture.fit import HeadFit
+from backend.capture.lids import UPPER_LEFT, UPPER_RIGHT
 from backend.capture.masks import Masks
 from backend.capture.rasteriser import Hits
 from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, HeadModel, head_model

@@ -22,13 +22,13 @@ from backend.avatars.zera.layers import (
     scalp_hair,
     with_alpha,
 )
-from backend.avatars.zera.lids import fitted_actions, shut
 from backend.avatars.zera.outline import conformed
 from backend.avatars.zera.scene import NECK_SHARE, Scene
 from backend.avatars.zera.shells import body_shell, hair_shell
 from backend.capture.detection import FaceLandmarks, detect_face
 from backend.capture.fit import HeadFit, fit_heads
 from backend.capture.image import Picture
+from backend.capture.lids import fitted_actions, shut
 from backend.capture.masks import Masks, segment
 from backend.capture.rasteriser import Hits, rasteriser
 from backend.head.model import head_model

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, maximum_filter
 
-from backend.avatars.zera.lids import LOWER_LEFT, LOWER_RIGHT, UPPER_LEFT, UPPER_RIGHT
 from backend.avatars.zera.scene import Scene
 from backend.capture.correspondence import correspondence
+from backend.capture.lids import LOWER_LEFT, LOWER_RIGHT, UPPER_LEFT, UPPER_RIGHT
 from backend.capture.masks_fill import spread
 from backend.capture.rasteriser import rasteriser
 from backend.head.model import EYE, EYE_CAVITY, SKIN, head_model

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.avatars.zera.lids import BLINKS, fitted_actions, shut
 from backend.avatars.zera.relief import Shell
+from backend.capture.lids import BLINKS, fitted_actions, shut
 from backend.head.model import HeadModel, head_model
 from shared.camera import Camera
 

@@ -13,8 +13,8 @@ from backend.avatars.zera.appearance import eye_directions, vertex_areas
 from backend.avatars.zera.closed_lids import lid_places
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Person
 from backend.avatars.zera.levels import CanvasLevels, Level
-from backend.avatars.zera.lids import above_openings
 from backend.capture.correspondence import correspondence
+from backend.capture.lids import above_openings
 from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, TEETH, TONGUE
 from backend.nerf.images import look_up, smoothstep
 from shared.arkit import ARKIT_INDEX
