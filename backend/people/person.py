@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from backend.head.model import head_model
-from backend.people.scene import Layer, Person, Surface, Traits
+from backend.people.phenotype import draw_identity, draw_traits
+from backend.people.scene import Layer, Person, Surface
 
 
 def make_person(seed: int) -> Person:
     """The person of that seed: same seed, same person. (Thin first version: a grey head.)"""
-    random = np.random.default_rng(seed)
+    traits = draw_traits(seed)
+    identity = draw_identity(seed, traits)
     model = head_model()
-    identity = random.normal(size=len(model.identity)).astype(np.float32)
     neutral = model.neutral(identity).astype(np.float32)
     index = np.arange(len(neutral), dtype=np.int32)
     head = Surface(
@@ -24,5 +25,4 @@ def make_person(seed: int) -> Person:
         carriers=np.stack([index] * 3, axis=1),
         carrier_weights=np.tile(np.array([1, 0, 0], np.float32), (len(neutral), 1)),
     )
-    traits = Traits(30, 0.5, 0.5, 0.4, 0.7, 0.2, 0.0, False)
     return Person(seed, traits, identity, neutral, (head,), ())
