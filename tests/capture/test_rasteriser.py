@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from backend.capture.rasteriser import FAR, NEAR, Hits, Rasteriser, rasteriser
+from backend.capture.graphics import FAR, NEAR
+from backend.capture.rasteriser import Hits, Rasteriser, rasteriser
 from shared.camera import Camera
 
 TRIANGLE = np.array([[0, 1, 2]])
