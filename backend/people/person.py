@@ -5,24 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from backend.head.model import head_model
+from backend.people.eyes import eye_surfaces
+from backend.people.mouth import mouth_surfaces
 from backend.people.phenotype import draw_identity, draw_traits
-from backend.people.scene import Layer, Person, Surface
+from backend.people.scene import Person
+from backend.people.skin import skin_surfaces
 
 
 def make_person(seed: int) -> Person:
-    """The person of that seed: same seed, same person. (Thin first version: a grey head.)"""
+    """The person of that seed: same seed, same person."""
     traits = draw_traits(seed)
     identity = draw_identity(seed, traits)
-    model = head_model()
-    neutral = model.neutral(identity).astype(np.float32)
-    index = np.arange(len(neutral), dtype=np.int32)
-    head = Surface(
-        neutral,
-        model.faces,
-        np.full((len(neutral), 3), 0.7, np.float32),
-        Layer.FACE,
-        model.head_share.astype(np.float32),
-        carriers=np.stack([index] * 3, axis=1),
-        carrier_weights=np.tile(np.array([1, 0, 0], np.float32), (len(neutral), 1)),
+    neutral = head_model().neutral(identity).astype(np.float32)
+    surfaces = (
+        *skin_surfaces(seed, traits, neutral),
+        *eye_surfaces(seed, traits, neutral),
+        *mouth_surfaces(seed, traits, neutral),
     )
-    return Person(seed, traits, identity, neutral, (head,), ())
+    return Person(seed, traits, identity, neutral, surfaces, ())

@@ -1,0 +1,90 @@
+"""Parts of the skin by their place on the mean head, softly bounded: what blood, pigment, stubble and make-up go by."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from backend.people.scene import Array
+from backend.people.skin_atlas import SIZE, skin_atlas
+
+LIPS = [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146]
+INNER_LIPS = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95]
+# right and left, each from the outer corner over the top to the inner corner and back below
+EYES = (
+    [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7],
+    [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249],
+)
+BROWS = ([46, 53, 52, 65, 55, 107, 66, 105, 63, 70], [276, 283, 282, 295, 285, 336, 296, 334, 293, 300])
+# lid rim outside in, then the brow's lower edge back
+UPPER_LIDS = (
+    [33, 246, 161, 160, 159, 158, 157, 173, 133, 55, 65, 52, 53, 46],
+    [263, 466, 388, 387, 386, 385, 384, 398, 362, 285, 295, 282, 283, 276],
+)
+UNDER_EYES = (
+    [33, 7, 163, 144, 145, 153, 154, 155, 133, 232, 231, 230, 229, 228, 31],
+    [263, 249, 390, 373, 374, 380, 381, 382, 362, 452, 451, 450, 449, 448, 261],
+)
+
+
+def step(values: Array, start: float, end: float) -> Array:
+    """0 before ``start``, 1 after ``end``, smooth between; ``end`` may be the smaller."""
+    along = np.clip((values - start) / (end - start), 0, 1)
+    return np.asarray(along * along * (3 - 2 * along), np.float32)
+
+
+@lru_cache(maxsize=1)
+def skin_regions() -> dict[str, Array]:
+    """[SIZE, SIZE] in [0, 1] by name (computed once a process)."""
+    atlas = skin_atlas()
+    x, y, z = atlas.position.transpose(2, 0, 1)
+    side = np.abs(x)
+    none = np.zeros((SIZE, SIZE), np.float32)
+
+    def both(landmarks: tuple[list[int], list[int]], blur: float) -> Array:
+        return np.maximum(atlas.polygon(landmarks[0], blur), atlas.polygon(landmarks[1], blur))
+
+    lips = atlas.polygon(LIPS, 1.5)
+    eyes = both(EYES, 1.0)
+    ears = step(side, 0.069, 0.078) * step(y, -0.04, -0.03) * step(y, 0.03, 0.02) * step(z, -0.06, -0.045)
+    ears = ears * step(z, 0.055, 0.045)
+    # the beard's upper edge falls from the sideburns to the corners of the mouth and rises to the nose
+    edge = np.interp(
+        side, [0, 0.018, 0.028, 0.042, 0.058, 0.066, 0.08], [-0.054, -0.055, -0.062, -0.068, -0.045, 0.01, 0.02]
+    )
+    beard = step(z - edge.astype(np.float32), 0.004, -0.005) * step(y, -0.02, -0.035) * step(z, -0.155, -0.125)
+    # the hairline runs over the forehead, down before the ears, round behind them and across the nape
+    line = np.interp(
+        y, [-0.115, -0.09, -0.06, -0.035, -0.02, 0.01, 0.03, 0.1], [0.074, 0.066, 0.035, 0.0, 0.03, 0.02, -0.05, -0.075]
+    )
+    scalp = step(z - line.astype(np.float32), -0.004, 0.01) * (1 - ears)
+    lid_lines = none.copy()
+    for eye in EYES:
+        rim = np.round(atlas.landmarks[eye[:9]] * 16).astype(np.int32)
+        cv2.polylines(lid_lines, [rim], False, 1.0, 2, cv2.LINE_AA, 4)
+    brow_height = 0.022
+    return {
+        "lips": lips,
+        "inner_lips": atlas.polygon(INNER_LIPS, 2.5),
+        "eyes": eyes,
+        "lid_lines": cv2.GaussianBlur(lid_lines, (0, 0), 0.8),
+        "upper_lids": both(UPPER_LIDS, 3.0) * (1 - eyes),
+        "under_eyes": both(UNDER_EYES, 4.0) * (1 - eyes),
+        "brows": both(BROWS, 2.5),
+        "cheeks": np.maximum(atlas.at(50, 0.017), atlas.at(280, 0.017)),
+        "cheekbones": np.maximum(atlas.at(117, 0.013), atlas.at(346, 0.013)),
+        "nose": np.maximum(atlas.at(4, 0.011), 0.6 * np.maximum(atlas.at(129, 0.006), atlas.at(358, 0.006))),
+        "forehead": step(z, brow_height, 0.04) * step(y, -0.05, -0.08) * (1 - scalp),
+        "chin": atlas.at(199, 0.012),
+        "neck": step(z, -0.10, -0.13),
+        "ears": ears,
+        "beard": beard * (1 - lips),
+        "scalp": scalp,
+        "freckled": np.clip(
+            atlas.at(50, 0.022) + atlas.at(280, 0.022) + atlas.at(6, 0.02) + 0.35 * step(z, 0.0, 0.05)
+            + 0.5 * step(z, -0.19, -0.25), 0, 1
+        ) * (1 - lips) * (1 - scalp),
+        "temples": np.maximum(atlas.at(54, 0.025), atlas.at(284, 0.025)),
+    }  # fmt: skip
