@@ -24,12 +24,12 @@ def pncc(vertices: NDArray[np.float64], camera: Camera) -> NDArray[np.float32]:
     Returns:
         [H, W, 3] float32 in [0, 1]; 0 where the head is not seen.
     """
-    faces, colour = _canonical()
+    faces, colour = canonical_head()
     return rasteriser().draw(vertices, faces, camera).interpolate(faces, colour)
 
 
 @lru_cache(maxsize=1)
-def _canonical() -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def canonical_head() -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Faces of the head and each vertex's coordinates in the mean head's box, scaled to [0, 1]."""
     model = head_model()
     on_head = model.mean[:, 2] > NECK_HEIGHT
