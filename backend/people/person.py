@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backend.head.model import head_model
+from backend.people.brows import brows_and_lashes
 from backend.people.eyes import eye_surfaces
 from backend.people.mouth import mouth_surfaces
 from backend.people.phenotype import draw_identity, draw_traits
@@ -22,4 +23,5 @@ def make_person(seed: int) -> Person:
         *eye_surfaces(seed, traits, neutral),
         *mouth_surfaces(seed, traits, neutral),
     )
-    return Person(seed, traits, identity, neutral, surfaces, ())
+    strands = brows_and_lashes(seed, traits, neutral)
+    return Person(seed, traits, identity, neutral, surfaces, strands)

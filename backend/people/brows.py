@@ -1,0 +1,200 @@
+"""Brows and lashes: hairs on the head model's skin that its brows and lids carry along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from backend.capture.correspondence import correspondence
+from backend.head.model import EYE, EYE_CAVITY, SKIN, head_model
+from backend.people.hair_colours import hair_colour
+from backend.people.randomness import stream
+from backend.people.scene import Array, Layer, Material, Strands, Traits
+
+# Rows of landmarks along the brows from the inner to the outer end, right and left
+_LOWER = ([55, 65, 52, 53, 46], [285, 295, 282, 283, 276])
+_UPPER = ([107, 66, 105, 63, 70], [336, 296, 334, 293, 300])
+ALONG, ACROSS = 96, 33  # places on which brow hairs may stand
+ACROSS_FROM, ACROSS_TO = -0.9, 1.9  # of the distance between the rows of landmarks
+BROW_HAIRS, UPPER_LASHES, LOWER_LASHES = 260, 75, 40  # for one eye, at most
+
+
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Places on the mean head's skin: [..., 3] corners and barycentric weights."""
+
+    corners: NDArray[np.int32]
+    weights: Array
+
+    def on(self, vertices: Array) -> Array:
+        return np.einsum("...kc,...k->...c", vertices[self.corners], self.weights)
+
+
+def brows_and_lashes(seed: int, traits: Traits, neutral: Array) -> tuple[Strands, ...]:
+    """The brows, and the lashes of both eyes.
+
+    Args:
+        seed: of the person.
+        traits: age, sex and hair colour.
+        neutral: [6931, 3] the person's head at rest.
+    """
+    return _brows(stream(seed, "brows"), traits, neutral), _lashes(stream(seed, "lashes"), traits, neutral)
+
+
+@lru_cache(maxsize=1)
+def _brow_places() -> tuple[_Places, _Places]:
+    """Right and left, each [ALONG, ACROSS]."""
+    model, found = head_model(), correspondence()
+    marks = found.on(model.mean)
+    faces = model.faces[(model.region[model.faces] == SKIN).all(axis=1)]
+    middle = model.mean[faces].mean(axis=1)
+    faces = faces[(middle[:, 1] < -0.06) & (middle[:, 2] > 0) & (middle[:, 2] < 0.05)]
+    random = np.random.default_rng(0)
+    weights = random.dirichlet([1, 1, 1], (len(faces), 400)).astype(np.float32)
+    samples = np.einsum("fnk,fkc->fnc", weights, model.mean[faces]).reshape(-1, 3)
+    tree = cKDTree(samples)
+    sides = []
+    for lower, upper in zip(_LOWER, _UPPER, strict=True):
+        at = np.linspace(0, 4, ALONG)
+        rows = [
+            np.stack([np.interp(at, range(5), marks[row][:, c]) for c in range(3)], axis=1) for row in (lower, upper)
+        ]
+        across = np.linspace(ACROSS_FROM, ACROSS_TO, ACROSS)[:, None]
+        grid = rows[0][:, None] + (rows[1] - rows[0])[:, None] * across
+        nearest = tree.query(grid.reshape(-1, 3))[1].reshape(ALONG, ACROSS)
+        sides.append(_Places(faces[nearest // 400].astype(np.int32), weights.reshape(-1, 3)[nearest]))
+    return sides[0], sides[1]
+
+
+def _brows(random: np.random.Generator, traits: Traits, neutral: Array) -> Strands:
+    male = 1 - traits.female
+    grown = float(np.clip((traits.age - 3) / 15, 0.35, 1))
+    density = grown * random.uniform(0.45, 1) * (0.75 + 0.25 * male)
+    thickness = random.uniform(0.45, 0.85) + 0.3 * male * random.random()
+    arch, lift = random.normal(0.1 + 0.15 * traits.female, 0.2), random.normal(0, 0.18)
+    tilt, end = random.normal(0, 0.2), random.uniform(0.85, 1.0)
+    length = random.uniform(0.006, 0.009) * (0.75 + 0.25 * grown) + 0.003 * max(0.0, traits.age - 55) / 35 * male
+    chosen_places, roots, bases = [], [], []
+    for places in _brow_places():
+        on_face = places.on(neutral)
+        outward = np.gradient(on_face, axis=0)
+        upward = np.gradient(on_face, axis=1)
+        count = round(BROW_HAIRS * density)
+        along = random.beta(1.15, 1.3, count) * end
+        profile = thickness * np.interp(along, [0, 0.12, 0.55, 1], [0.55, 1.0, 0.85, 0.12])
+        line = 0.5 + lift + arch * np.sin(np.pi * np.clip(along * 0.85 + 0.1, 0, 1)) + tilt * (along - 0.4)
+        across = line + profile * (random.beta(2, 2, count) - 0.5) * 1.5
+        row = np.clip((along * (ALONG - 1)).round(), 0, ALONG - 1).astype(int)
+        column = ((across - ACROSS_FROM) / (ACROSS_TO - ACROSS_FROM) * (ACROSS - 1)).round()
+        column = np.clip(column, 0, ACROSS - 1).astype(int)
+        away, up = _unit(outward[row, column]), _unit(upward[row, column])
+        normal = _unit(np.cross(away, up))
+        normal *= np.where(normal[:, 1:2] > 0, -1, 1)
+        # hairs stand up at the inner end, lie outwards in the middle and turn down at the tail; those below rise more
+        turn = np.interp(along, [0, 0.15, 0.5, 1], [1.25, 0.8, 0.3, -0.15]) - 0.5 * (across - line) / (thickness + 0.1)
+        turn += random.normal(0, 0.16, count)
+        heading = away * np.cos(turn)[:, None] + up * np.sin(turn)[:, None]
+        size = length * np.interp(along, [0, 0.2, 0.6, 1], [0.75, 1, 1, 0.7]) * random.uniform(0.7, 1.15, count)
+        t = np.linspace(0, 1, 4)[None, :, None]
+        bend = away * np.cos(turn - 0.6)[:, None] + up * np.sin(turn - 0.6)[:, None]
+        step = heading[:, None] * t * (1 - 0.45 * t) + bend[:, None] * 0.45 * t * t
+        rise = normal[:, None] * (0.16 * t * (1.3 - t) + 0.02)
+        roots.append(on_face[row, column][:, None] + (step + rise) * size[:, None, None])
+        chosen_places.append(places.corners[row, column])
+        bases.append(places.weights[row, column])
+    points = np.concatenate(roots).astype(np.float32)
+    count = len(points)
+    tint = random.uniform(0, 1, 3) if traits.arbitrary else hair_colour(random, traits) * random.uniform(0.55, 0.9)
+    shade = np.exp(random.normal(0, 0.12, (count, 1, 1)))
+    width = random.uniform(0.00013, 0.0002) * (0.8 + 0.4 * traits.hair_pigment)
+    return Strands(
+        points,
+        np.broadcast_to(width * np.array([1, 0.95, 0.7, 0], np.float32), (count, 4)).astype(np.float32),
+        np.broadcast_to((tint * shade).clip(0, 1), (count, 4, 3)).astype(np.float32),
+        Layer.FACE,
+        np.ones((count, 4), np.float32),
+        Material(0.04, 0.5),
+        np.concatenate(chosen_places),
+        np.concatenate(bases),
+    )
+
+
+def _unit(vectors: Array) -> Array:
+    return np.asarray(vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-12))
+
+
+@lru_cache(maxsize=1)
+def _rims() -> tuple[tuple[NDArray[np.int32], NDArray[np.int32]], ...]:
+    """For each eye, right and left: the head model's vertices along the upper and the lower lid's rim, inner to outer."""
+    model = head_model()
+    inside = (model.region[model.faces] == EYE_CAVITY).any(axis=1)
+    skin = model.region == SKIN
+    rim = np.unique(model.faces[inside])
+    rim = rim[skin[rim]]
+    eyes = []
+    for side in (-1, 1):
+        members = rim[model.mean[rim, 0] * side > 0]
+        places = model.mean[members]
+        inner, outer = places[:, 0].__abs__().argmin(), places[:, 0].__abs__().argmax()
+        chord = np.interp(np.abs(places[:, 0]), np.abs(places[[inner, outer], 0]), places[[inner, outer], 2])
+        lids = []
+        for upper in (True, False):
+            own = (places[:, 2] > chord) == upper
+            own[[inner, outer]] = True
+            lids.append(members[own][np.abs(places[own, 0]).argsort()].astype(np.int32))
+        eyes.append((lids[0], lids[1]))
+    return tuple(eyes)
+
+
+def _lashes(random: np.random.Generator, traits: Traits, neutral: Array) -> Strands:
+    model = head_model()
+    mascara = traits.age > 14 and random.random() < 0.65 * traits.female
+    length = (
+        random.uniform(0.0055, 0.0085) * (1.2 if mascara else 1.0) * float(np.interp(traits.age, (40, 85), (1, 0.7)))
+    )
+    curl, density = random.uniform(0.4, 1.0), random.uniform(0.6, 1)
+    scale = np.linalg.norm(neutral[_rims()[0][0][0]] - neutral[_rims()[0][0][-1]]) / 0.029  # children's eyes are small
+    points, carriers, weights = [], [], []
+    for side, lids in zip((-1, 1), _rims(), strict=True):
+        centre = neutral[(model.region == EYE) & (model.mean[:, 0] * side > 0)].mean(axis=0)
+        for upper, rim in zip((True, False), lids, strict=True):
+            count = round((UPPER_LASHES if upper else LOWER_LASHES) * density)
+            along = random.uniform(0.12 if upper else 0.25, 0.99, count)
+            place = along * (len(rim) - 1)
+            first = np.minimum(place.astype(int), len(rim) - 2)
+            share = (place - first)[:, None]
+            pair = np.stack([rim[first], rim[first + 1]], axis=1)
+            root = neutral[pair[:, 0]] * (1 - share) + neutral[pair[:, 1]] * share
+            away = _unit(root - centre)
+            fan = np.array([1.0, 0, 0]) * side * ((along - 0.45) * 0.9 + random.normal(0, 0.08, count))[:, None]
+            up = np.array([0, 0, 1.0]) * (1 if upper else -1)
+            start = _unit(away + fan + up * (0.1 if upper else 0.5))
+            end = up * curl * (0.9 if upper else 0.35) + fan * 0.3
+            size = length * scale * (1 if upper else 0.6) * np.interp(along, [0, 0.5, 0.85, 1], [0.6, 0.95, 1.05, 0.8])
+            size = size * random.uniform(0.75, 1.1, count)
+            t = np.linspace(0, 1, 5)[None, :, None]
+            points.append(root[:, None] + (start[:, None] * t + end[:, None] * t * t * 0.7) * size[:, None, None])
+            carriers.append(np.concatenate([pair, pair[:, :1]], axis=1))
+            weights.append(np.concatenate([1 - share, share, np.zeros_like(share)], axis=1))
+    strands = np.concatenate(points).astype(np.float32)
+    count = len(strands)
+    if traits.arbitrary:
+        colour = random.uniform(0, 0.7, 3)
+    else:
+        colour = np.full(3, 0.04) if mascara else hair_colour(random, traits) * 0.45
+    width = random.uniform(0.0001, 0.00014) * (1.5 if mascara else 1.0)
+    taper = width * np.array([1, 0.95, 0.8, 0.5, 0], np.float32)
+    return Strands(
+        strands,
+        np.broadcast_to(taper, (count, 5)).astype(np.float32),
+        np.broadcast_to(colour, (count, 5, 3)).astype(np.float32),
+        Layer.FACE,
+        np.ones((count, 5), np.float32),
+        Material(0.04, 0.4),
+        np.concatenate(carriers).astype(np.int32),
+        np.concatenate(weights).astype(np.float32),
+    )
