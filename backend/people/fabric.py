@@ -1,0 +1,203 @@
+"""Textures and weaves of cloth, drawn in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.people.scene import Array, Layer, Material, Surface
+
+MATT = Material(0.04, 0.85)
+SIZE = 512  # of a texture, pixels
+TILE = 0.48  # metres that a texture spans before it repeats
+
+
+@dataclass(frozen=True, eq=False)
+class Fabric:
+    """What a garment is made of.
+
+    Args:
+        name: of pattern and weave, for the style.
+        colour: [3] sRGB in [0, 1], multiplied with the texture.
+        texture: [512, 512, 3] uint8, repeating.
+        relief: [512, 512] metres, repeating.
+        material: how it answers to light.
+    """
+
+    name: str
+    colour: Array
+    texture: NDArray[np.uint8]
+    relief: Array
+    material: Material
+
+    def surface(self, points: Array, faces: NDArray[np.int32], share: Array, flat: Array) -> Surface:
+        """Cloth of this fabric: points [V, 3], faces [F, 3], share [V] and places [V, 2] in metres on the bolt."""
+        return Surface(
+            points.astype(np.float32),
+            faces.astype(np.int32),
+            np.tile(np.asarray(self.colour, np.float32), (len(points), 1)),
+            Layer.CLOTHES,
+            share.astype(np.float32),
+            self.material,
+            uv=(flat / TILE + 0.5).astype(np.float32),
+            texture=self.texture,
+            relief=self.relief,
+            two_sided=True,
+        )
+
+
+def tiled_noise(random: np.random.Generator, cells: int, size: int = SIZE) -> Array:
+    """[size, size] smooth noise in about [-1, 1] that repeats without a seam, ``cells`` bumps across."""
+    grid = random.uniform(-1, 1, (cells, cells)).astype(np.float32)
+    pad = 2
+    grid = np.pad(grid, pad, mode="wrap")
+    scale = size / cells
+    large = cv2.resize(grid, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    edge = round(pad * scale)
+    return np.asarray(large[edge : edge + size, edge : edge + size])
+
+
+def _axes() -> tuple[Array, Array]:
+    """[1, SIZE] and [SIZE, 1] in [0, 1)."""
+    axis = (np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE
+    return axis[None], axis[:, None]
+
+
+def _band(phase: Array, share: float) -> Array:
+    """1 in that share of every period of the phase, 0 elsewhere, a pixel or two soft."""
+    distance = share / 2 - np.abs(np.mod(phase, 1) - 0.5)
+    return np.asarray(np.clip(distance * 40 + 0.5, 0, 1), np.float32)
+
+
+def _plain(random: np.random.Generator) -> Array:
+    return np.zeros((SIZE, SIZE), np.float32)
+
+
+def _stripes(random: np.random.Generator) -> Array:
+    across, up = _axes()
+    count = int(random.integers(6, 28))
+    line = _band((across if random.random() < 0.35 else up) * count, random.uniform(0.15, 0.6))
+    return np.broadcast_to(line, (SIZE, SIZE))
+
+
+def _checks(random: np.random.Generator) -> Array:
+    across, up = _axes()
+    count = int(random.integers(4, 20))
+    share = random.uniform(0.2, 0.6)
+    fine = int(random.integers(1, 4)) * count
+    lines = _band(across * count, share) + _band(up * count, share)
+    thin = _band(across * fine + 0.5, 0.06) + _band(up * fine + 0.5, 0.06)
+    return np.clip(lines / 2 + 0.35 * thin, 0, 1)
+
+
+def _dots(random: np.random.Generator) -> Array:
+    across, up = _axes()
+    count = int(random.integers(8, 24))
+    row = np.floor(up * count)
+    x, y = np.mod(across * count + 0.5 * np.mod(row, 2), 1) - 0.5, np.mod(up * count, 1) - 0.5
+    return np.clip((random.uniform(0.15, 0.35) - np.hypot(x, y)) * 20, 0, 1)
+
+
+def _flowers(random: np.random.Generator) -> Array:
+    cells = int(random.integers(8, 22))
+    noise = tiled_noise(random, cells) + 0.5 * tiled_noise(random, cells * 2)
+    return np.clip((np.abs(noise) - random.uniform(0.2, 0.5)) * 12, 0, 1)
+
+
+def _camouflage(random: np.random.Generator) -> Array:
+    noise = tiled_noise(random, 7) + 0.6 * tiled_noise(random, 15)
+    return np.clip(np.floor((noise + 1) * 2.2) / 3, 0, 1)
+
+
+def _melange(random: np.random.Generator) -> Array:
+    return np.clip(0.5 + 0.5 * random.standard_normal((SIZE, SIZE), np.float32), 0, 1) * 0.35
+
+
+PATTERNS: dict[str, Callable[[np.random.Generator], Array]] = {
+    "plain": _plain,
+    "stripes": _stripes,
+    "checks": _checks,
+    "dots": _dots,
+    "flowers": _flowers,
+    "camouflage": _camouflage,
+    "melange": _melange,
+}
+
+
+def _weave(random: np.random.Generator) -> Array:
+    across, up = _axes()
+    threads = 160
+    return 8e-5 * np.sin(across * threads * 2 * np.pi) * np.sin(up * threads * 2 * np.pi)
+
+
+def _twill(random: np.random.Generator) -> Array:
+    across, up = _axes()
+    return 1.2e-4 * np.sin((across + up) * 96 * 2 * np.pi)
+
+
+def _knit(random: np.random.Generator) -> Array:
+    across, up = _axes()
+    count = int(random.integers(36, 84))
+    column = across * count
+    slope = np.abs(np.mod(column, 1) - 0.5)
+    loops = np.sin((up * count * 1.0 + slope * 1.2) * 2 * np.pi)
+    return (0.6 * loops + 1.4 * np.cos(column * 2 * np.pi)) * 0.02 / count
+
+
+def _rib(random: np.random.Generator) -> Array:
+    across, _ = _axes()
+    return np.broadcast_to(6e-4 * np.sqrt(np.abs(np.sin(across * 96 * np.pi))), (SIZE, SIZE))
+
+
+def _smooth(random: np.random.Generator) -> Array:
+    return np.zeros((SIZE, SIZE), np.float32)
+
+
+WEAVES: dict[str, Callable[[np.random.Generator], Array]] = {
+    "weave": _weave,
+    "twill": _twill,
+    "knit": _knit,
+    "rib": _rib,
+    "smooth": _smooth,
+}
+
+
+def fabric(
+    random: np.random.Generator,
+    pattern: str,
+    weave: str,
+    colour: NDArray[np.floating],
+    second: NDArray[np.floating],
+    material: Material = MATT,
+    crease: float = 1.0,
+) -> Fabric:
+    """Draw a fabric.
+
+    Args:
+        random: what it is drawn by.
+        pattern: one of ``PATTERNS``.
+        weave: one of ``WEAVES``.
+        colour: [3] sRGB of the ground.
+        second: [3] sRGB of the pattern.
+        material: how it answers to light.
+        crease: how wrinkled, 0 to 1.
+    """
+    share = PATTERNS[pattern](random)[..., None]
+    drawn = np.asarray(colour, np.float32) * (1 - share) + np.asarray(second, np.float32) * share
+    height = WEAVES[weave](random).astype(np.float32)
+    # threads are darker between than on top, and no cloth is of one colour all over
+    light = 1 + 0.12 * height / (np.abs(height).max() + 1e-9) + 0.02 * tiled_noise(random, 90)
+    texture = np.clip(drawn * light[..., None] * 255, 0, 255).astype(np.uint8)
+    wrinkles = 1 - np.abs(tiled_noise(random, 6) + 0.5 * tiled_noise(random, 13))
+    relief = height + 0.0022 * crease * wrinkles**3
+    return Fabric(f"{pattern} {weave}", np.ones(3, np.float32), texture, relief.astype(np.float32), material)
+
+
+def solid(fabric: Fabric, colour: NDArray[np.floating]) -> Fabric:
+    """The same cloth dyed in one colour."""
+    texture = np.broadcast_to((np.clip(colour, 0, 1) * 255).astype(np.uint8), (1, 1, 3))
+    return Fabric(fabric.name, np.ones(3, np.float32), np.ascontiguousarray(texture), fabric.relief, fabric.material)
