@@ -152,6 +152,25 @@ def build_parser() -> argparse.ArgumentParser:
     with_device(benchmark)
     with_progress(benchmark)
 
+    train = command("train", "train a network on people that the program makes, and use it if it is better")
+    networks = train.add_subparsers(title="networks", dest="network", metavar="NETWORK", required=True)
+    text = "divide a picture into hair, face, neck, clothes and background"
+    parsing = networks.add_parser("parsing", help=text, description=text[0].upper() + text[1:] + ".")
+    parsing.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER",
+        help="for people, checkpoint, log and strips; a training that is there is gone on with",
+    )  # fmt: skip
+    parsing.add_argument("--steps", type=_positive, default=20_000, metavar="N", help="in all (default: %(default)s)")
+    parsing.add_argument("--minutes", type=float, metavar="M", help="end this run then; the next one goes on")
+    parsing.add_argument("--people", type=_positive, default=3000, metavar="N", help="to make (default: %(default)s)")
+    parsing.add_argument(
+        "--batch", type=_positive, default=32, metavar="N", help="pictures a step (default: %(default)s)"
+    )
+    parsing.add_argument("--size", type=_positive, default=192, metavar="PIXELS", help="(default: %(default)s)")
+    parsing.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
+    with_device(parsing)
+    with_progress(parsing)
+
     evaluate = command("evaluate", "measure how good avatars are")
     what = evaluate.add_subparsers(title="what to evaluate", dest="what", metavar="WHAT", required=True)
     text = "the source view, turns of the head, jaw and lids of the avatar of every picture in a folder"

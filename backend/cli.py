@@ -283,6 +283,24 @@ def _evaluate(options: argparse.Namespace, display: ProgressDisplay) -> int:
     return EXIT_DONE
 
 
+def _train(options: argparse.Namespace, display: ProgressDisplay) -> int:
+    _must_be_writable(options.output)
+    from backend.networks.face_parsing import FaceParsingConfig
+    from backend.training.export import export
+    from backend.training.loop import Settings, train
+    from backend.training.parsing import ParsingTask
+
+    settings = Settings(options.steps, options.minutes, options.batch, options.seed)
+    sizes = FaceParsingConfig(size=options.size)
+    task = ParsingTask(settings, options.output / "people", options.people, sizes)
+    outcome = train(task, settings, options.output, options.device, display)
+    if outcome.leads:
+        better = export(task, settings, outcome, options.output, options.people)
+        display.end()
+        print(json.dumps({"step": outcome.step, **outcome.measures, "in_use": better}))
+    return EXIT_DONE
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {
     "doctor": _doctor,
     "serve": _serve,
@@ -293,6 +311,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {
     "mesh": _mesh,
     "benchmark": _benchmark,
     "evaluate": _evaluate,
+    "train": _train,
 }
 # commands without child processes and temporary folders: they end at once when interrupted
 ONE_PROCESS = {"reconstruct", "import-real3d", "animate", "render", "mesh"}

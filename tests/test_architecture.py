@@ -19,6 +19,7 @@ RANKS = {
     "nerf": 1,
     "head": 1,
     "networks": 1,
+    "weights": 1,
     "capture": 2,
     "compositing": 2,
     "avatars": 3,

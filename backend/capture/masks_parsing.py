@@ -11,18 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.capture.head_frame import ABOVE, BESIDE, FACE_OVAL, SIDE, HeadFrame, beyond_oval, filled
 from backend.capture.masks_colours import Colours, settle
 
 HAIR, FACE, NECK, CLOTHES = range(4)
-TALL = 100  # pixels from the top of the forehead to the chin in the head frame
-ABOVE, BELOW, BESIDE = 1.9, 1.7, 1.9  # what the head frame shows beyond the chin and the middle, in heights of the face
+FRAME_SIDE = 360  # pixels
+TALL = FRAME_SIDE / SIDE  # pixels from the top of the forehead to the chin in the head frame
 ROUNDS = 3
 
-FACE_OVAL = [
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-]  # fmt: skip
-FOREHEAD, CHIN, RIGHT_EAR, LEFT_EAR = 10, 152, 234, 454
+RIGHT_EAR, LEFT_EAR = 234, 454
 BROWS = [46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 276, 283, 282, 295, 285, 300, 293, 334, 296, 336]
 NOT_SKIN = [  # eyes, brows, mouth: inside the face but without its colour
     [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7],
@@ -43,56 +40,20 @@ def parse(rgb: NDArray[np.uint8], person: NDArray[np.float32], points: NDArray[n
         [H, W, 4] in [0, 1], summing to one: hair, face, neck, clothes. Meaningful where the person is.
     """
     height, width = person.shape
-    to_frame, size = _head_frame(points)
-    scale = float(np.sqrt(abs(np.linalg.det(to_frame[:, :2]))))
-    source = cv2.GaussianBlur(rgb, (0, 0), 0.4 / scale) if scale < 0.8 else rgb
-    frame = cv2.warpAffine(source, to_frame, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = cv2.warpAffine(person, to_frame, size, flags=cv2.INTER_LINEAR) > 0.4
-    marks = points.copy()
-    marks[:, :2] = points[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]
-    seen = cv2.warpAffine(np.ones((height, width), np.uint8), to_frame, size, flags=cv2.INTER_NEAREST) > 0
-    layout = _Layout(inside, seen, marks)
-    shares = _shares(frame, inside, layout)
-    beyond = np.zeros(4, np.float32)
-    beyond[CLOTHES] = 1
+    frame = HeadFrame.of(points, FRAME_SIDE)
+    inside = frame.take(person, outside=0) > 0.4
+    layout = _Layout(inside, frame.seen(width, height), frame.marks(points))
+    shares = _shares(frame.take(rgb), inside, layout)
     full = np.stack(
-        [
-            cv2.warpAffine(
-                np.ascontiguousarray(shares[..., part]), to_frame, (width, height),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=float(beyond[part]),
-            )
-            for part in range(4)
-        ],
-        axis=2,
-    )  # fmt: skip
-    refined = cv2.ximgproc.guidedFilter(rgb, full, max(2, round(1.5 / scale)), 60.0)
+        [frame.give_back(shares[..., part], width, height, float(part == CLOTHES)) for part in range(4)], axis=2
+    )
+    refined = cv2.ximgproc.guidedFilter(rgb, full, max(2, round(1.5 / frame.scale)), 60.0)
     refined = np.clip(refined, 1e-3, 1) ** 2  # guided filtering leaves a veil of every part everywhere
     return _normalised(refined)
 
 
 def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(values / np.maximum(np.einsum("hwc->hw", values), 1e-9)[..., None], np.float32)
-
-
-def _head_frame(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[int, int]]:
-    """[2, 3] from the picture to the head frame in pixels (continuous in both, so OpenCV's half pixels cancel nearly),
-    and the frame's width and height.
-    """
-    top, chin = points[FOREHEAD, :2].astype(float), points[CHIN, :2].astype(float)
-    down = chin - top
-    scale = TALL / max(float(np.linalg.norm(down)), 1e-6)
-    down = down / np.linalg.norm(down)
-    turn = scale * np.array([[down[1], -down[0]], [down[0], down[1]]])
-    middle = points[FACE_OVAL, :2].mean(axis=0).astype(float)
-    size = (round(2 * BESIDE * TALL), round((ABOVE + BELOW) * TALL))
-    offset = np.array([BESIDE * TALL - (turn @ middle)[0], ABOVE * TALL - (turn @ chin)[1]])
-    return np.concatenate([turn, offset[:, None]], axis=1), size
-
-
-def _filled(shape: tuple[int, ...], polygon: NDArray[np.float32]) -> NDArray[np.bool_]:
-    canvas = np.zeros(shape[:2], np.uint8)
-    cv2.fillPoly(canvas, [np.round(polygon).astype(np.int32)], 1)
-    return canvas > 0
 
 
 def _step(values: NDArray[np.floating], at: float, width: float) -> NDArray[np.float32]:
@@ -114,9 +75,8 @@ class _Layout:
         self.u = columns / TALL - BESIDE
         v, u = self.v, self.u
         outline = marks[FACE_OVAL, :2]
-        self.oval = _filled(inside.shape, outline)
-        out = cv2.distanceTransform((~self.oval).astype(np.uint8), cv2.DIST_L2, 5)
-        self.beyond = (out - cv2.distanceTransform(self.oval.astype(np.uint8), cv2.DIST_L2, 5)) / TALL
+        self.oval = filled(inside.shape, outline)
+        self.beyond = beyond_oval(marks, len(inside))
         self.brows = float(np.median(marks[BROWS, 1])) / TALL - ABOVE
         left, right = float(outline[:, 0].min()) / TALL - BESIDE, float(outline[:, 0].max()) / TALL - BESIDE
         middle = (left + right) / 2
@@ -170,7 +130,7 @@ class _Layout:
         self.sure[~inside] = -1
         self.features = np.zeros(inside.shape, bool)
         for ring in NOT_SKIN:
-            self.features |= cv2.dilate(_filled(inside.shape, marks[ring, :2]).astype(np.uint8), np.ones((5, 5))) > 0
+            self.features |= cv2.dilate(filled(inside.shape, marks[ring, :2]).astype(np.uint8), np.ones((5, 5))) > 0
 
     def _notch(self, seen: NDArray[np.bool_], sign: int, cheek: float) -> float | None:
         """Level at which the outline on one side of the face is narrowest between ear and shoulder, where that is a

@@ -1,0 +1,158 @@
+"""Learning to parse faces: the batches, the loss and the measures of :class:`FaceParsing`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from backend.networks.face_parsing import FaceParsing, FaceParsingConfig, parsing_input
+from backend.training import parsing_crops
+from backend.training.augmentation import (
+    Chance,
+    affine,
+    before_another,
+    covered,
+    misjudged,
+    photographed,
+    recoloured,
+    warped,
+)
+from backend.training.loop import Settings
+from backend.training.losses import boundary_weight, soft_cross_entropy, soft_dice
+from backend.training.parsing_crops import BACKGROUND, CLASS_NAMES, FACE_MAP, PERSON, RGB, SHARES
+from backend.training.people_stream import HELD_OUT, Draw, Maker, PeopleStream, Pick, loaded
+from backend.training.processes import Processes
+from backend.weights import Weights
+
+HELD_OUT_PEOPLE = 48
+COLOURS = np.array([[30, 30, 34], [200, 120, 40], [235, 190, 160], [90, 180, 90], [70, 100, 200]], np.uint8)
+
+
+@dataclass(frozen=True)
+class ParsingTask:
+    """Face parsing on procedural people.
+
+    Args:
+        settings: of the training.
+        folder: where people are kept.
+        people: how many are trained on in the end.
+        sizes: of the network.
+        make: a person's seed -> their crops, see :func:`parsing_crops.person_crops`.
+        held_out: how many people measures are taken on.
+    """
+
+    settings: Settings
+    folder: Path
+    people: int
+    sizes: FaceParsingConfig = field(default_factory=FaceParsingConfig)
+    make: Maker = parsing_crops.person_crops
+    held_out: int = HELD_OUT_PEOPLE
+    name: str = "face_parsing"
+
+    def config(self) -> dict[str, object]:
+        """The network's fields."""
+        return json.loads(json.dumps(asdict(self.sizes)))
+
+    def network(self) -> nn.Module:
+        """With fresh weights."""
+        return FaceParsing(self.sizes)
+
+    def restored(self, weights: Weights) -> nn.Module:
+        """With stored weights."""
+        return FaceParsing.restored(weights)
+
+    def batches(self, first_step: int, processes: Processes) -> Iterator[Tensor]:
+        """[B, 10, S, S] uint8, as :func:`parsing_crops.crop` gives them."""
+        draw = Draw(self.settings.seed, self.settings.batch, self.people, parsing_crops.PICTURES, self.settings.steps)
+        picks = (draw.picks(step, processes.rank) for step in count(first_step))
+        return loaded(PeopleStream(self.make, self.folder), picks, processes)
+
+    def loss(
+        self, network: nn.Module, batch: Tensor, step: int, processes: Processes
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross entropy, heavier where parts meet, and soft Dice."""
+        chance = Chance(len(batch), batch.device, self.settings.seed, step, processes.rank)
+        picture, target = augmented(batch, self.sizes.size, chance)
+        seen = (target.sum(dim=1, keepdim=True) > 0.5).float()
+        logits = network(picture)
+        weight = boundary_weight(target) * seen
+        entropy, dice = soft_cross_entropy(logits, target, weight), soft_dice(logits, target, seen)
+        return entropy + dice, {"entropy": entropy, "dice": dice}
+
+    def measure(self, network: nn.Module, device: torch.device) -> dict[str, float]:
+        """Intersection over union of every class on held-out people, and their mean, which is the score."""
+        common, either = torch.zeros(len(CLASS_NAMES)), torch.zeros(len(CLASS_NAMES))
+        for batch in self._held_out(device):
+            picture, target = unchanged(batch, self.sizes.size)
+            seen = target.sum(dim=1) > 0.5
+            truth, found = target.argmax(dim=1), predicted(network, picture).argmax(dim=1)
+            for part in range(len(CLASS_NAMES)):
+                mine, theirs = (truth == part) & seen, (found == part) & seen
+                common[part] += (mine & theirs).sum().cpu()
+                either[part] += (mine | theirs).sum().cpu()
+        overlap = (common / either.clamp_min(1)).tolist()
+        named = {f"iou_{name}": value for name, value in zip(CLASS_NAMES, overlap, strict=True)}
+        return {**named, "score": float(np.mean(overlap))}
+
+    def strip(self, network: nn.Module, device: torch.device) -> NDArray[np.uint8]:
+        """Pictures, truths and predictions of eight held-out people, one below another."""
+        picture, target = unchanged(next(self._held_out(device))[:: parsing_crops.PICTURES][:8], self.sizes.size)
+        rows = [((picture[:, :3] + 1) * 127.5).byte().permute(0, 2, 3, 1).cpu().numpy()]
+        rows += [_coloured(shares) for shares in (target, predicted(network, picture))]
+        return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+
+    def _held_out(self, device: torch.device) -> Iterator[Tensor]:
+        """Batches of all pictures of eight held-out people."""
+        pictures = range(parsing_crops.PICTURES)
+        picks: list[Pick] = [(HELD_OUT + person, picture) for person in range(self.held_out) for picture in pictures]
+        stream = PeopleStream(self.make, self.folder)
+        some = 8 * len(pictures)
+        for start in range(0, len(picks), some):
+            yield torch.stack([stream[pick] for pick in picks[start : start + some]]).to(device)
+
+
+@torch.inference_mode()
+def predicted(network: nn.Module, picture: Tensor) -> Tensor:
+    """[B, 5, H, W] shares."""
+    return torch.softmax(network.eval()(picture).float(), dim=1)
+
+
+def unchanged(batch: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Crops as the network sees them in use: its input [B, 6, size, size], and the true shares [B, 5, size, size]."""
+    maps = nn.functional.interpolate(batch.float() / 255, (size, size), mode="bilinear", antialias=True)
+    seen = (maps[:, SHARES].sum(dim=1, keepdim=True) > 0.5).float()
+    return parsing_input(maps[:, RGB], maps[:, PERSON], maps[:, FACE_MAP] * 2 - 1, seen), maps[:, SHARES]
+
+
+def augmented(batch: Tensor, size: int, chance: Chance) -> tuple[Tensor, Tensor]:
+    """Crops in other frames, colours and lights, with hints that are a little wrong; shapes as :func:`unchanged`'s."""
+    maps = batch.float() / 255
+    matrix = affine(chance, turn=0.12, zoom=0.12, stretch=0.04, shift=0.06)
+    maps_there = warped(maps[:, :9], matrix, size)
+    wrong = affine(chance, turn=0.04, zoom=0.05, stretch=0.03, shift=0.015)
+    wrong[:, 0, :2] *= torch.sign(wrong[:, 0, :1])  # no mirror images of the hint alone
+    face = warped(maps[:, FACE_MAP], matrix @ wrong, size) * 2 - 1
+    rgb, shares, belief = maps_there[:, RGB], maps_there[:, SHARES], maps_there[:, PERSON]
+    seen = (shares.sum(dim=1, keepdim=True) > 0.5).float()
+    background = shares[:, BACKGROUND : BACKGROUND + 1]
+    rgb = before_another(recoloured(rgb, shares, chance, 0.35), background, chance, 0.15)
+    rgb = covered(photographed(rgb, chance), chance, 0.3) * seen
+    # the segmenter's own opinion, one like that of a better one, or none
+    kind = chance.uniform(0, 1, 1, 1, 1)
+    belief = torch.where(kind < 0.5, belief, misjudged((1 - background) * seen, chance))
+    person = torch.where(kind < 0.85, belief, 0.5)
+    return parsing_input(rgb, person, face, seen), shares
+
+
+def _coloured(shares: Tensor) -> NDArray[np.uint8]:
+    """[B, 5, H, W] -> [B, H, W, 3], black where nothing is known."""
+    colours = np.einsum("bchw,ck->bhwk", shares.float().cpu().numpy(), COLOURS.astype(np.float32))
+    return colours.clip(0, 255).astype(np.uint8)

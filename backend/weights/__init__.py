@@ -1,0 +1,101 @@
+"""Weights that come with Limner: safetensors of half precision, each with the configuration of its network.
+
+What they were trained on, and what they are good for, says ``MODEL_CARD.md`` beside them. A file may be absent: then
+whoever asks for it does without.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from shared.errors import LimnerError
+from shared.storage import written_whole
+
+FOLDER = Path(__file__).parent
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A network's weights.
+
+    Args:
+        config: of the network, as its configuration's fields.
+        training: what is known about how they came about: steps, seeds, held-out measures.
+        tensors: the state dict, floating-point tensors in single precision.
+        path: where they were read.
+    """
+
+    config: Mapping[str, Any]
+    training: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+    path: Path | None = None
+
+    def unfit(self, reason: str) -> LimnerError:
+        """The refusal of weights whose tensors do not make the network that their configuration describes."""
+        return _unreadable(self.path, reason.split("\n")[0])
+
+
+def weights_file(name: str, folder: Path = FOLDER) -> Path:
+    """Where the weights of that name are, or would be."""
+    return folder / f"{name}.safetensors"
+
+
+def load_weights(name: str, folder: Path = FOLDER) -> Weights | None:
+    """The weights of that name; ``None`` if there are none.
+
+    Raises:
+        LimnerError: ``WEIGHTS_UNREADABLE``, ``WEIGHTS_TOO_NEW``.
+    """
+    path = weights_file(name, folder)
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if int(metadata["format_version"]) > FORMAT_VERSION:
+                raise LimnerError("WEIGHTS_TOO_NEW", f"{path} was written by a newer Limner.", "Update Limner.")
+            tensors = {key: _single(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+            config, training = json.loads(metadata["config"]), json.loads(metadata["training"])
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise _unreadable(path, str(error)) from error
+    if broken := [key for key, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]:
+        raise _unreadable(path, f"{broken[0]} is not finite")
+    return Weights(config, training, tensors, path)
+
+
+def save_weights(weights: Weights, path: Path) -> None:
+    """Write weights, in half precision, whole or not at all.
+
+    Raises:
+        LimnerError: ``DISK_FULL``, ``OUTPUT_NOT_WRITABLE``.
+    """
+    tensors = {
+        key: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for key, tensor in weights.tensors.items()
+    }
+    metadata = {
+        "format_version": str(FORMAT_VERSION),
+        "config": json.dumps(dict(weights.config)),
+        "training": json.dumps(dict(weights.training)),
+    }
+    with written_whole(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def _single(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _unreadable(path: Path | None, reason: str) -> LimnerError:
+    remedy = "Install Limner again, or delete the file: avatars can do without it."
+    return LimnerError("WEIGHTS_UNREADABLE", f"{path} is not whole ({reason}).", remedy)
