@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.people.cloth_base import cloth_base
-from backend.people.fabric import Fabric
+from backend.people.fabric import Fabric, ground
 from backend.people.limbs import open_edges
 from backend.people.scene import Array, Layer, Surface
 
@@ -174,7 +174,7 @@ def sewn(cloth: Cloth, fabric: Fabric) -> tuple[Surface, ...]:
         faces.append(part.faces + offset)
         offset += len(part.points)
     hem = _hem(cloth)
-    lip_colour = np.tile(np.asarray(fabric.colour, np.float32) * 0.9, (len(hem.points), 1))
+    lip_colour = np.tile(ground(fabric) * 0.9, (len(hem.points), 1))
     return (
         fabric.surface(np.concatenate(points), np.concatenate(faces), np.concatenate(shares), np.concatenate(panels)),
         Surface(hem.points, hem.faces, lip_colour, Layer.CLOTHES, hem.share, fabric.material, two_sided=True),

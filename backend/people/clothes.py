@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backend.people import collars, garments
 from backend.people.cloth import Cloth, sewn
-from backend.people.fabric import Fabric, fabric, solid
+from backend.people.fabric import Fabric, fabric, ground, merged, solid
 from backend.people.garments import Cut, Pieces, banded, round_neck, sheet, v_neck
 from backend.people.randomness import stream
 from backend.people.scene import Array, Material, Surface, Traits
@@ -89,8 +89,7 @@ def _jersey(tailor: _Tailor, kind: str) -> Made:
     else:
         front = random.uniform(0.018, 0.06)
         outside = round_neck(cloth, random.uniform(0.004, 0.016), front)
-    ground = made.texture.reshape(-1, 3).mean(axis=0) / 255
-    band = solid(made, ground * 0.95 if random.random() < 0.8 else tailor.colour())
+    band = solid(made, ground(made) * 0.95 if random.random() < 0.8 else tailor.colour())
     return banded(cloth, outside, random.uniform(0.008, 0.024), made, band), float(front), 0.008
 
 
@@ -136,7 +135,7 @@ def _suit(tailor: _Tailor, kind: str) -> Made:
 def _knitted(tailor: _Tailor, kind: str) -> Made:
     random = tailor.random
     made = tailor.fabric(_CASUAL, "knit" if random.random() < 0.75 else "rib")
-    band = fabric(random, "plain", "rib", made.texture.reshape(-1, 3).mean(axis=0) / 255, np.zeros(3), made.material)
+    band = fabric(random, "plain", "rib", ground(made), np.zeros(3), made.material)
     cloth = tailor.sheet(Cut(random.uniform(0.006, 0.011), 5, random.uniform(0.003, 0.007)))
     if kind == "turtleneck":
         pieces = list(sewn(cloth.where(round_neck(cloth, 0.016, 0.016)), made))
@@ -237,4 +236,4 @@ def clothes(seed: int, traits: Traits, neutral: NDArray[np.floating], garment: s
         made = tailor.fabric(_CASUAL, "knit" if random.random() < 0.6 else "weave")
         pieces = [*pieces, collars.scarf(tailor.neck, made, random, thickness)]
         kind, neckline, thickness = f"{kind} + scarf", -0.1, 0.035
-    return Clothes(tuple(pieces), kind, neckline, thickness)
+    return Clothes(merged(pieces), kind, neckline, thickness)

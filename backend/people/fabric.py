@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -23,15 +23,15 @@ class Fabric:
     Args:
         name: of pattern and weave, for the style.
         colour: [3] sRGB in [0, 1], multiplied with the texture.
-        texture: [512, 512, 3] uint8, repeating.
-        relief: [512, 512] metres, repeating.
+        texture: [512, 512, 3] uint8, repeating; ``None`` for cloth of one colour.
+        relief: [512, 512] metres, repeating; ``None`` for smooth cloth.
         material: how it answers to light.
     """
 
     name: str
     colour: Array
-    texture: NDArray[np.uint8]
-    relief: Array
+    texture: NDArray[np.uint8] | None
+    relief: Array | None
     material: Material
 
     def surface(self, points: Array, faces: NDArray[np.int32], share: Array, flat: Array) -> Surface:
@@ -43,7 +43,7 @@ class Fabric:
             Layer.CLOTHES,
             share.astype(np.float32),
             self.material,
-            uv=(flat / TILE + 0.5).astype(np.float32),
+            uv=(flat / TILE + 0.5).astype(np.float32) if self.texture is not None else None,
             texture=self.texture,
             relief=self.relief,
             two_sided=True,
@@ -198,6 +198,36 @@ def fabric(
 
 
 def solid(fabric: Fabric, colour: NDArray[np.floating]) -> Fabric:
-    """The same cloth dyed in one colour."""
-    texture = np.broadcast_to((np.clip(colour, 0, 1) * 255).astype(np.uint8), (1, 1, 3))
-    return Fabric(fabric.name, np.ones(3, np.float32), np.ascontiguousarray(texture), fabric.relief, fabric.material)
+    """The same cloth dyed in one colour, without weave."""
+    return Fabric(fabric.name, np.asarray(colour, np.float32), None, None, fabric.material)
+
+
+def ground(fabric: Fabric) -> Array:
+    """[3] sRGB: the mean colour of a fabric."""
+    if fabric.texture is None:
+        return fabric.colour
+    return np.asarray(fabric.colour * fabric.texture[::8, ::8].mean(axis=(0, 1)) / 255, np.float32)
+
+
+def merged(surfaces: Sequence[Surface]) -> tuple[Surface, ...]:
+    """Pieces that differ in nothing but their place, joined: less to upload and to draw."""
+    alike: dict[tuple[object, ...], list[Surface]] = {}
+    for surface in surfaces:
+        key = (id(surface.texture), id(surface.relief), surface.material, surface.layer, surface.two_sided)
+        alike.setdefault(key, []).append(surface)
+    return tuple(_joined(pieces) for pieces in alike.values())
+
+
+def _joined(pieces: list[Surface]) -> Surface:
+    if len(pieces) == 1:
+        return pieces[0]
+    starts = np.cumsum([0, *(len(piece.vertices) for piece in pieces[:-1])])
+    places = [piece.uv for piece in pieces if piece.uv is not None]
+    return replace(
+        pieces[0],
+        vertices=np.concatenate([piece.vertices for piece in pieces]),
+        faces=np.concatenate([piece.faces + np.int32(start) for piece, start in zip(pieces, starts)]),
+        colour=np.concatenate([piece.colour for piece in pieces]),
+        head_share=np.concatenate([piece.head_share for piece in pieces]),
+        uv=np.concatenate(places) if places else None,
+    )

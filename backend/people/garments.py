@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.people.cloth import Cloth, draped, folds, sewn
-from backend.people.fabric import Fabric, solid
+from backend.people.fabric import Fabric, ground, solid
 from backend.people.scene import Array, Layer, Material, Surface
 
 Pieces = list[Surface]
@@ -132,4 +132,4 @@ def straps(cloth: Cloth, top: float, at: float, width: float, fabric: Fabric) ->
     strip = cloth.where(width / 2 - np.abs(np.abs(cloth.mean[:, 0]) - at))
     strip = strip.where(strip.way - 0.01)
     strip = strip.where(strip.mean[:, 2] - top + 0.02)
-    return list(sewn(strip.raised(0.001), solid(fabric, fabric.texture.mean(axis=(0, 1)) / 255)))
+    return list(sewn(strip.raised(0.001), solid(fabric, ground(fabric))))

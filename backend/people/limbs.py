@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.head.model import head_model
+from backend.people.scene import Surface
 
 RINGS, LENGTH = 6, 0.36  # metres
 SHOULDER = np.array([0.18, 0.02, -0.2])  # of the mean body's left side, inside the joint
@@ -28,25 +30,6 @@ def arm_axis(side: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=1)
-def _plan() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
-    mean = head_model().mean
-    edges = open_edges(head_model().faces)
-    edges = edges[mean[edges][:, :, 2].max(axis=1) < -0.2]  # the gums are open too
-    loop, place = np.unique(edges, return_inverse=True)
-    place = place.reshape(edges.shape)
-    is_arm = np.abs(mean[loop, 0]) > 0.2
-    direction = np.where(is_arm[:, None], arm_axis(mean[loop, 0]), [0.0, 0.0, -1.0])
-    count, first = len(loop), len(mean)
-    ring = np.arange(RINGS)[:, None]
-    upper_a = np.where(ring == 0, loop[place[:, 0]], first + (ring - 1) * count + place[:, 0])
-    upper_b = np.where(ring == 0, loop[place[:, 1]], first + (ring - 1) * count + place[:, 1])
-    lower_a, lower_b = first + ring * count + place[:, 0], first + ring * count + place[:, 1]
-    faces = np.concatenate([np.stack([upper_b, upper_a, lower_a], -1), np.stack([upper_b, lower_a, lower_b], -1)])
-    origin = np.tile(loop, RINGS)
-    shift = (np.repeat(np.arange(1, RINGS + 1), count)[:, None] * LENGTH / RINGS) * np.tile(direction, (RINGS, 1))
-    return origin, loop, shift, faces.reshape(-1, 3).astype(np.int32)
-
-
 def extension() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
     """What to add to the head model's mesh.
 
@@ -54,5 +37,39 @@ def extension() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int3
         [E] the vertex of the head model that each added vertex continues, [E, 3] metres from there, and [F, 3] added
         triangles, which count the added vertices from 6931 on.
     """
-    origin, _, shift, faces = _plan()
-    return origin, shift, faces
+    mean = head_model().mean
+    edges = open_edges(head_model().faces)
+    edges = edges[mean[edges][:, :, 2].max(axis=1) < -0.2]  # the gums are open too
+    loop, place = np.unique(edges, return_inverse=True)
+    place = place.reshape(edges.shape)
+    is_arm = np.abs(mean[loop, 0]) > 0.2
+    direction = np.where(is_arm[:, None], arm_axis(mean[loop, 0]), [0.0, 0.0, -1.0])
+    # ring 0 is the loop itself
+    numbers = np.concatenate([loop[None], len(mean) + np.arange(RINGS * len(loop)).reshape(RINGS, -1)])
+    upper_a, upper_b = numbers[:-1][:, place[:, 0]], numbers[:-1][:, place[:, 1]]
+    lower_a, lower_b = numbers[1:][:, place[:, 0]], numbers[1:][:, place[:, 1]]
+    faces = np.concatenate([np.stack([upper_b, upper_a, lower_a], -1), np.stack([upper_b, lower_a, lower_b], -1)])
+    steps = np.arange(1, RINGS + 1)[:, None, None] * LENGTH / RINGS * direction
+    return np.tile(loop, RINGS), steps.reshape(-1, 3), faces.reshape(-1, 3).astype(np.int32)
+
+
+def with_limbs(skin: Surface) -> Surface:
+    """The skin of a body, each vertex carried by its own of the head model, carried on below the open ends."""
+    assert skin.carriers is not None and skin.carrier_weights is not None
+    carried = skin.carriers[:, 0]
+    last = head_model().mean.shape[0]
+    own = np.full(last, -1)
+    own[carried] = np.arange(len(carried))
+    origin, shift, faces = extension()
+    source = own[origin]
+    numbers = np.concatenate([own, len(carried) + np.arange(len(origin))])
+    return replace(
+        skin,
+        vertices=np.concatenate([skin.vertices, skin.vertices[source] + shift.astype(np.float32)]),
+        faces=np.concatenate([skin.faces, numbers[faces].astype(np.int32)]),
+        colour=np.concatenate([skin.colour, skin.colour[source]]),
+        head_share=np.concatenate([skin.head_share, skin.head_share[source]]),
+        carriers=np.concatenate([skin.carriers, skin.carriers[source]]),
+        carrier_weights=np.concatenate([skin.carrier_weights, skin.carrier_weights[source]]),
+        uv=None if skin.uv is None else np.concatenate([skin.uv, skin.uv[source]]),
+    )
