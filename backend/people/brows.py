@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from backend.capture.correspondence import correspondence
-from backend.head.model import EYE, EYE_CAVITY, SKIN, head_model
+from backend.head.model import EYE, SKIN, head_model
 from backend.people.hair_colours import hair_colour
 from backend.people.randomness import stream
 from backend.people.scene import Array, Layer, Material, Strands, Traits
+from backend.people.skin_regions import EYES
 
 # Rows of landmarks along the brows from the inner to the outer end, right and left
 _LOWER = ([55, 65, 52, 53, 46], [285, 295, 282, 283, 276])
 _UPPER = ([107, 66, 105, 63, 70], [336, 296, 334, 293, 300])
 ALONG, ACROSS = 96, 33  # places on which brow hairs may stand
 ACROSS_FROM, ACROSS_TO = -0.9, 1.9  # of the distance between the rows of landmarks
-BROW_HAIRS, UPPER_LASHES, LOWER_LASHES = 260, 75, 40  # for one eye, at most
+LASH_ROOTS = 160  # places on the edge of each lid
+BROW_HAIRS, UPPER_LASHES, LOWER_LASHES = 420, 90, 50  # for one eye, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,29 +47,44 @@ def brows_and_lashes(seed: int, traits: Traits, neutral: Array) -> tuple[Strands
     return _brows(stream(seed, "brows"), traits, neutral), _lashes(stream(seed, "lashes"), traits, neutral)
 
 
-@lru_cache(maxsize=1)
-def _brow_places() -> tuple[_Places, _Places]:
-    """Right and left, each [ALONG, ACROSS]."""
-    model, found = head_model(), correspondence()
-    marks = found.on(model.mean)
+def _on_skin(places: NDArray[np.floating]) -> _Places:
+    """The skin's places nearest to places [..., 3] around the mean head's eyes."""
+    model = head_model()
     faces = model.faces[(model.region[model.faces] == SKIN).all(axis=1)]
     middle = model.mean[faces].mean(axis=1)
-    faces = faces[(middle[:, 1] < -0.06) & (middle[:, 2] > 0) & (middle[:, 2] < 0.05)]
-    random = np.random.default_rng(0)
-    weights = random.dirichlet([1, 1, 1], (len(faces), 400)).astype(np.float32)
+    faces = faces[(middle[:, 1] < -0.06) & (np.abs(middle[:, 2] - 0.015) < 0.035)]
+    weights = np.random.default_rng(0).dirichlet([1, 1, 1], (len(faces), 300)).astype(np.float32)
     samples = np.einsum("fnk,fkc->fnc", weights, model.mean[faces]).reshape(-1, 3)
-    tree = cKDTree(samples)
+    nearest = cKDTree(samples).query(places)[1]
+    return _Places(faces[nearest // 300].astype(np.int32), weights.reshape(-1, 3)[nearest])
+
+
+def _between(marks: NDArray[np.floating], count: int) -> NDArray[np.floating]:
+    """[N, 3] -> [count, 3] along the line through them."""
+    at = np.linspace(0, len(marks) - 1, count)
+    return np.stack([np.interp(at, np.arange(len(marks)), column) for column in marks.T], axis=1)
+
+
+@lru_cache(maxsize=1)
+def _brow_places() -> tuple[_Places, ...]:
+    """Right and left, each [ALONG, ACROSS]."""
+    marks = correspondence().on(head_model().mean)
+    across = np.linspace(ACROSS_FROM, ACROSS_TO, ACROSS)[:, None]
     sides = []
     for lower, upper in zip(_LOWER, _UPPER, strict=True):
-        at = np.linspace(0, 4, ALONG)
-        rows = [
-            np.stack([np.interp(at, range(5), marks[row][:, c]) for c in range(3)], axis=1) for row in (lower, upper)
-        ]
-        across = np.linspace(ACROSS_FROM, ACROSS_TO, ACROSS)[:, None]
-        grid = rows[0][:, None] + (rows[1] - rows[0])[:, None] * across
-        nearest = tree.query(grid.reshape(-1, 3))[1].reshape(ALONG, ACROSS)
-        sides.append(_Places(faces[nearest // 400].astype(np.int32), weights.reshape(-1, 3)[nearest]))
-    return sides[0], sides[1]
+        below, above = _between(marks[lower], ALONG), _between(marks[upper], ALONG)
+        sides.append(_on_skin(below[:, None] + (above - below)[:, None] * across))
+    return tuple(sides)
+
+
+@lru_cache(maxsize=1)
+def _lid_places() -> tuple[tuple[_Places, _Places], ...]:
+    """Right and left: [LASH_ROOTS] places on the edge of upper and lower lid, from the inner corner outwards."""
+    marks = correspondence().on(head_model().mean)
+    return tuple(
+        (_on_skin(_between(marks[eye[8::-1]], LASH_ROOTS)), _on_skin(_between(marks[eye[8:] + eye[:1]], LASH_ROOTS)))
+        for eye in EYES
+    )
 
 
 def _brows(random: np.random.Generator, traits: Traits, neutral: Array) -> Strands:
@@ -110,14 +127,14 @@ def _brows(random: np.random.Generator, traits: Traits, neutral: Array) -> Stran
     count = len(points)
     tint = random.uniform(0, 1, 3) if traits.arbitrary else hair_colour(random, traits) * random.uniform(0.55, 0.9)
     shade = np.exp(random.normal(0, 0.12, (count, 1, 1)))
-    width = random.uniform(0.00013, 0.0002) * (0.8 + 0.4 * traits.hair_pigment)
+    width = random.uniform(0.00009, 0.00015) * (0.8 + 0.4 * traits.hair_pigment)
     return Strands(
         points,
         np.broadcast_to(width * np.array([1, 0.95, 0.7, 0], np.float32), (count, 4)).astype(np.float32),
         np.broadcast_to((tint * shade).clip(0, 1), (count, 4, 3)).astype(np.float32),
         Layer.FACE,
         np.ones((count, 4), np.float32),
-        Material(0.04, 0.5),
+        Material(0.006, 0.8),
         np.concatenate(chosen_places),
         np.concatenate(bases),
     )
@@ -127,29 +144,6 @@ def _unit(vectors: Array) -> Array:
     return np.asarray(vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-12))
 
 
-@lru_cache(maxsize=1)
-def _rims() -> tuple[tuple[NDArray[np.int32], NDArray[np.int32]], ...]:
-    """For each eye, right and left: the head model's vertices along the upper and the lower lid's rim, inner to outer."""
-    model = head_model()
-    inside = (model.region[model.faces] == EYE_CAVITY).any(axis=1)
-    skin = model.region == SKIN
-    rim = np.unique(model.faces[inside])
-    rim = rim[skin[rim]]
-    eyes = []
-    for side in (-1, 1):
-        members = rim[model.mean[rim, 0] * side > 0]
-        places = model.mean[members]
-        inner, outer = places[:, 0].__abs__().argmin(), places[:, 0].__abs__().argmax()
-        chord = np.interp(np.abs(places[:, 0]), np.abs(places[[inner, outer], 0]), places[[inner, outer], 2])
-        lids = []
-        for upper in (True, False):
-            own = (places[:, 2] > chord) == upper
-            own[[inner, outer]] = True
-            lids.append(members[own][np.abs(places[own, 0]).argsort()].astype(np.int32))
-        eyes.append((lids[0], lids[1]))
-    return tuple(eyes)
-
-
 def _lashes(random: np.random.Generator, traits: Traits, neutral: Array) -> Strands:
     model = head_model()
     mascara = traits.age > 14 and random.random() < 0.65 * traits.female
@@ -157,18 +151,16 @@ def _lashes(random: np.random.Generator, traits: Traits, neutral: Array) -> Stra
         random.uniform(0.0055, 0.0085) * (1.2 if mascara else 1.0) * float(np.interp(traits.age, (40, 85), (1, 0.7)))
     )
     curl, density = random.uniform(0.4, 1.0), random.uniform(0.6, 1)
-    scale = np.linalg.norm(neutral[_rims()[0][0][0]] - neutral[_rims()[0][0][-1]]) / 0.029  # children's eyes are small
     points, carriers, weights = [], [], []
-    for side, lids in zip((-1, 1), _rims(), strict=True):
+    for side, lids in zip((-1, 1), _lid_places(), strict=True):
         centre = neutral[(model.region == EYE) & (model.mean[:, 0] * side > 0)].mean(axis=0)
-        for upper, rim in zip((True, False), lids, strict=True):
+        for upper, places in zip((True, False), lids, strict=True):
+            rim = places.on(neutral)
+            scale = np.linalg.norm(rim[-1] - rim[0]) / 0.029  # children's eyes are small
             count = round((UPPER_LASHES if upper else LOWER_LASHES) * density)
-            along = random.uniform(0.12 if upper else 0.25, 0.99, count)
-            place = along * (len(rim) - 1)
-            first = np.minimum(place.astype(int), len(rim) - 2)
-            share = (place - first)[:, None]
-            pair = np.stack([rim[first], rim[first + 1]], axis=1)
-            root = neutral[pair[:, 0]] * (1 - share) + neutral[pair[:, 1]] * share
+            along = random.uniform(0.1 if upper else 0.2, 0.97, count)
+            place = (along * (LASH_ROOTS - 1)).round().astype(int)
+            root = rim[place]
             away = _unit(root - centre)
             fan = np.array([1.0, 0, 0]) * side * ((along - 0.45) * 0.9 + random.normal(0, 0.08, count))[:, None]
             up = np.array([0, 0, 1.0]) * (1 if upper else -1)
@@ -178,8 +170,8 @@ def _lashes(random: np.random.Generator, traits: Traits, neutral: Array) -> Stra
             size = size * random.uniform(0.75, 1.1, count)
             t = np.linspace(0, 1, 5)[None, :, None]
             points.append(root[:, None] + (start[:, None] * t + end[:, None] * t * t * 0.7) * size[:, None, None])
-            carriers.append(np.concatenate([pair, pair[:, :1]], axis=1))
-            weights.append(np.concatenate([1 - share, share, np.zeros_like(share)], axis=1))
+            carriers.append(places.corners[place])
+            weights.append(places.weights[place])
     strands = np.concatenate(points).astype(np.float32)
     count = len(strands)
     if traits.arbitrary:
@@ -194,7 +186,7 @@ def _lashes(random: np.random.Generator, traits: Traits, neutral: Array) -> Stra
         np.broadcast_to(colour, (count, 5, 3)).astype(np.float32),
         Layer.FACE,
         np.ones((count, 5), np.float32),
-        Material(0.04, 0.4),
+        Material(0.004, 0.6),
         np.concatenate(carriers).astype(np.int32),
         np.concatenate(weights).astype(np.float32),
     )

@@ -8,6 +8,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from backend.head.model import EYE, EYE_CAVITY, head_model
 from backend.people.head_parts import faces_of, part
@@ -17,6 +18,7 @@ from backend.people.scene import Array, Layer, Material, Surface, Traits
 RINGS, SECTORS = 22, 36
 SIZE = 256  # texels
 REACH = np.radians(105)  # of the textured cap, from the middle of the pupil
+GAZE = np.radians(4.0)  # the model's lids are open about a place this far below straight ahead
 IRIS = np.radians(21.5)  # seen from the middle of the ball: a radius of 5.9 mm on MakeHuman's large balls
 # Iris colours, outer and inner part, from dark to light
 _IRISES = np.array(
@@ -78,6 +80,7 @@ def _balls() -> _Balls:
     direction = np.stack(
         [np.sin(polar[:, 0]) * np.cos(polar[:, 1]), -np.cos(polar[:, 0]), np.sin(polar[:, 0]) * np.sin(polar[:, 1])], 1
     )
+    direction = direction @ Rotation.from_euler("x", GAZE).as_matrix().T
     ring = np.arange(RINGS * SECTORS).reshape(RINGS, SECTORS) + 1
     after = np.roll(ring, -1, axis=1)
     quads = np.stack([ring[:-1], ring[1:], after[1:], after[:-1]], axis=-1).reshape(-1, 4)
@@ -200,7 +203,7 @@ def _texture(random: np.random.Generator, traits: Traits) -> NDArray[np.uint8]:
     iris *= (1 - random.uniform(0.35, 0.75) * np.exp(-(((along - 1) / 0.13) ** 2)))[..., None]  # limbal ring
 
     old = np.clip((traits.age - 30) / 60, 0, 1)
-    white = np.array([236, 230, 224]) - np.array([4, 10, 26]) * old * random.random() - 8 * traits.pigment
+    white = np.array([214, 206, 199]) - np.array([4, 10, 26]) * old * random.random() - 8 * traits.pigment
     if traits.arbitrary and random.random() < 0.3:
         white = random.uniform(120, 245, 3)
     corners = np.abs(np.cos(around)) * np.clip((angle - IRIS) / np.radians(40), 0, 1)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.capture.correspondence import correspondence
+from backend.head.model import head_model
 from backend.people.randomness import stream
 from backend.people.scene import Array, Traits
 
@@ -17,6 +19,8 @@ _YEARS = (1.0, 4.0, 11.0, 16.0, 25.0, 60.0, 92.0)
 _ANNY_AGE = (0.05, 0.215, 0.415, 0.6, 0.67, 0.85, 1.0)
 ARBITRARY_SHARE = 0.15
 LOCAL_SPREAD = 0.8  # of the local shapes that Anny's whole range allows: faces at its ends look like caricatures
+_UPPER_LIP, _LOWER_LIP = [13, 82, 312, 81, 311, 80, 310], [14, 87, 317, 178, 402, 88, 318]
+LIPS_APART = (0.0002, 0.0007)  # metres less than the mean head's, whose landmarks lie a little outside
 FILE = Path(__file__).with_name("phenotype.npz")
 
 
@@ -115,4 +119,21 @@ def draw_identity(seed: int, traits: Traits) -> Array:
     # children's faces differ less than adults'
     spread = LOCAL_SPREAD * float(np.interp(traits.age, (4, 18), (0.6, 1)))
     own = local @ random.normal(0, spread, len(local)).astype(np.float32)
-    return np.asarray((phenotype.features() @ regression)[0] + own, np.float32)
+    return _with_lips_met(np.asarray((phenotype.features() @ regression)[0] + own, np.float32))
+
+
+@lru_cache(maxsize=1)
+def _lip_gaps() -> tuple[Array, Array]:
+    """[7] metres between the mean head's inner lips, and [80, 7] how they change with identity."""
+    found, model = correspondence(), head_model()
+    above, below = found.on(model.mean)[_UPPER_LIP, 2], found.on(model.mean)[_LOWER_LIP, 2]
+    change = found.on(model.identity)[:, :, 2]
+    return (above - below).astype(np.float32), (change[:, _UPPER_LIP] - change[:, _LOWER_LIP]).astype(np.float32)
+
+
+def _with_lips_met(identity: Array) -> Array:
+    """An identity nearby whose lips touch at rest: they neither part nor sink into each other."""
+    mean, change = _lip_gaps()
+    gap = mean + identity @ change
+    wrong = gap - np.clip(gap, mean - LIPS_APART[1], mean - LIPS_APART[0])
+    return np.asarray(identity - wrong @ np.linalg.pinv(change, rcond=0.1), np.float32)

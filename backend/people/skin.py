@@ -16,7 +16,7 @@ from backend.people.wrinkles import wrinkles
 
 # sRGB of bloodless skin from the least to the most melanin, after photographs of faces in even light
 _TONES = np.array(
-    [[246, 216, 200], [233, 195, 170], [214, 168, 137], [184, 134, 102], [143, 98, 70], [103, 68, 48], [68, 44, 33]],
+    [[246, 216, 200], [233, 195, 170], [214, 168, 137], [184, 134, 102], [143, 98, 70], [108, 72, 52], [78, 52, 40]],
     np.float32,
 )
 _TONES_AT = np.array([0, 0.15, 0.32, 0.5, 0.68, 0.84, 1.0])
@@ -181,7 +181,8 @@ def _hair_in_the_skin(picture: Array, random: np.random.Generator, traits: Trait
     if traits.age > 17 and traits.female < 0.5:
         dense = random.beta(1.3, 2) * (0.25 + 0.4 * traits.hair_pigment)
         _mix(picture, colour, regions["beard"] * roots * np.float32(dense))
-    _mix(picture, colour, regions["scalp"] * roots * np.float32(0.5 * random.random() * traits.hair_pigment + 0.1))
+    covered = np.clip(regions["scalp"] * (1 + 0.1 * noise.coarse(noise.mottle, random)), 0, 1)
+    _mix(picture, colour, covered * roots * np.float32(0.45 * random.random() * traits.hair_pigment + 0.08))
     _mix(picture, colour, regions["brows"] * np.float32(0.12))
 
 

@@ -51,15 +51,13 @@ def skin_regions() -> dict[str, Array]:
     ears = step(side, 0.069, 0.078) * step(y, -0.04, -0.03) * step(y, 0.03, 0.02) * step(z, -0.06, -0.045)
     ears = ears * step(z, 0.055, 0.045)
     # the beard's upper edge falls from the sideburns to the corners of the mouth and rises to the nose
-    edge = np.interp(
-        side, [0, 0.018, 0.028, 0.042, 0.058, 0.066, 0.08], [-0.054, -0.055, -0.062, -0.068, -0.045, 0.01, 0.02]
-    )
-    beard = step(z - edge.astype(np.float32), 0.004, -0.005) * step(y, -0.02, -0.035) * step(z, -0.155, -0.125)
+    beard_edge = [(0, -54), (18, -55), (28, -64), (42, -74), (54, -66), (62, -40), (68, 0), (80, 10)]
+    edge = np.interp(side, *np.transpose(beard_edge) * 1e-3).astype(np.float32)
+    beard = step(z - edge, 0.006, -0.014) * step(y, -0.015, -0.035) * step(z, -0.155, -0.125)
     # the hairline runs over the forehead, down before the ears, round behind them and across the nape
-    line = np.interp(
-        y, [-0.115, -0.09, -0.06, -0.035, -0.02, 0.01, 0.03, 0.1], [0.074, 0.066, 0.035, 0.0, 0.03, 0.02, -0.05, -0.075]
-    )
-    scalp = step(z - line.astype(np.float32), -0.004, 0.01) * (1 - ears)
+    hairline = [(-115, 74), (-90, 66), (-60, 35), (-35, 0), (-20, 30), (10, 20), (30, -50), (100, -75)]
+    line = np.interp(y, *np.transpose(hairline) * 1e-3).astype(np.float32)
+    scalp = step(z - line, -0.012, 0.022) * (1 - ears)
     lid_lines = none.copy()
     for eye in EYES:
         rim = np.round(atlas.landmarks[eye[:9]] * 16).astype(np.int32)
