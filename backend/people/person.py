@@ -6,10 +6,12 @@ import numpy as np
 
 from backend.head.model import head_model
 from backend.people.brows import brows_and_lashes
+from backend.people.clothes import clothes
 from backend.people.eyes import eye_surfaces
+from backend.people.limbs import with_limbs
 from backend.people.mouth import mouth_surfaces
 from backend.people.phenotype import draw_identity, draw_traits
-from backend.people.scene import Person
+from backend.people.scene import Layer, Person
 from backend.people.skin import skin_surfaces
 
 
@@ -18,10 +20,12 @@ def make_person(seed: int) -> Person:
     traits = draw_traits(seed)
     identity = draw_identity(seed, traits)
     neutral = head_model().neutral(identity).astype(np.float32)
+    worn = clothes(seed, traits, neutral)
     surfaces = (
-        *skin_surfaces(seed, traits, neutral),
+        *(with_limbs(skin) if skin.layer == Layer.BODY else skin for skin in skin_surfaces(seed, traits, neutral)),
         *eye_surfaces(seed, traits, neutral),
         *mouth_surfaces(seed, traits, neutral),
+        *worn.surfaces,
     )
     strands = brows_and_lashes(seed, traits, neutral)
-    return Person(seed, traits, identity, neutral, surfaces, strands)
+    return Person(seed, traits, identity, neutral, surfaces, strands, {"clothes": worn.style})
