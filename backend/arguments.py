@@ -82,6 +82,12 @@ def build_parser() -> argparse.ArgumentParser:
     animate.add_argument("source", type=Path, metavar="SPEECH|VIDEO|CSV")
     animate.add_argument("-o", "--output", type=Path, required=True, metavar="C.npz")
     animate.add_argument("--fps", type=float, default=25.0, help="frames a second (default: 25)")
+    animate.add_argument(
+        "--avatar",
+        type=Path,
+        metavar="A.limner",
+        help="an avatar of the person in the video: their head need not be guessed",
+    )
     animate.add_argument("--seed", type=int, default=0, metavar="N", help="of blinks and head motion (default: 0)")
     published = animate.add_argument_group(
         "the published audio-to-motion network of Real3D-Portrait; all three or none"

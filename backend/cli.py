@@ -125,10 +125,13 @@ def _import_real3d(options: argparse.Namespace, display: ProgressDisplay) -> int
 
 def _animate(options: argparse.Namespace, display: ProgressDisplay) -> int:
     _must_exist(options.source, "speech or video")
+    if options.avatar:
+        _must_exist(options.avatar, "avatar")
     _must_be_writable(options.output, ".npz")
     if not 1 <= options.fps <= 240:
         raise LimnerError("WRONG_USE", f"{options.fps:g} frames a second is no film.", "Choose 1 to 240.")
     published = (options.weights, options.hubert, options.bfm)
+    note = None
     if all(published):
         from backend.avatars.real3d.speech import animate_published
 
@@ -140,13 +143,33 @@ def _animate(options: argparse.Namespace, display: ProgressDisplay) -> int:
             "Give all three, or none of them.",
         )
     else:
-        from backend.motion.animate import animate
-
-        clip = animate(options.source, options.fps, options.seed, display)
+        clip, note = _driven(options, display)
     clip.save(options.output)
     display.end()
     print(f"{options.output}  {len(clip)} frames at {clip.fps:g} fps")
+    if note:
+        display.note(note)
     return EXIT_DONE
+
+
+def _driven(options: argparse.Namespace, display: ProgressDisplay) -> tuple[MotionClip, str | None]:
+    """The motion of a film's face, of speech or of a recording, and what the user should know about it."""
+    from backend.capture.video import holds_pictures
+
+    if holds_pictures(options.source):
+        from backend.motion.video import animate_from_video
+
+        head = None
+        if options.avatar:
+            from backend.avatars.file import load_avatar
+            from backend.capture.head_track import KnownHead
+
+            head = KnownHead(load_avatar(options.avatar, "cpu").neutral)
+        motion = animate_from_video(options.source, options.fps, display, head)
+        return motion.clip, motion.note
+    from backend.motion.animate import animate
+
+    return animate(options.source, options.fps, options.seed, display), None
 
 
 def _render(options: argparse.Namespace, display: ProgressDisplay) -> int:
@@ -295,9 +318,9 @@ def _train(options: argparse.Namespace, display: ProgressDisplay) -> int:
     task = ParsingTask(settings, options.output / "people", options.people, sizes)
     outcome = train(task, settings, options.output, options.device, display)
     if outcome.leads:
-        better = export(task, settings, outcome, options.output, options.people)
+        measures = export(task, settings, outcome, options.output, options.people)
         display.end()
-        print(json.dumps({"step": outcome.step, **outcome.measures, "in_use": better}))
+        print(json.dumps({"step": outcome.step, **measures}))
     return EXIT_DONE
 
 

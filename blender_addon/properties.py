@@ -48,7 +48,7 @@ class LimnerScene(bpy.types.PropertyGroup):
         name="Speech",
         subtype="FILE_PATH",
         options=RELATIVE,
-        description="A sound, a video of a speaking face, or a Live Link Face recording (CSV)",
+        description="A sound, a video whose face is followed, or a Live Link Face recording (CSV)",
     )
     avatar: PointerProperty(
         name="Avatar",

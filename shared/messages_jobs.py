@@ -42,10 +42,11 @@ class PublishedSpeech:
 
 @dataclass(frozen=True)
 class AnimateJob:
-    """Speech, video or Live Link Face CSV to a motion clip.
+    """Speech, video or Live Link Face CSV to a motion clip; in a video, the face is followed.
 
-    Result: ``fps``, ``frames``, ``output``; parts ``coefficients`` [T, 52], ``rotation`` and ``location`` [T, 3]
-    float32. With ``published``, speech is heard by Real3D-Portrait's network instead of Limner's.
+    Result: ``fps``, ``frames``, ``output``, ``sound`` (whether the source has any) and ``note`` (what the user should
+    know, if anything); parts ``coefficients`` [T, 52], ``rotation`` and ``location`` [T, 3] float32. With
+    ``published``, speech, a video's too, is heard by Real3D-Portrait's network instead.
     """
 
     source: str

@@ -102,6 +102,10 @@ class Avatar(Protocol):
         """[52] The photograph's own expression."""
 
     @property
+    def neutral(self) -> np.ndarray:
+        """[V, 3] The fitted head without expression, head frame, metres, in the head model's topology."""
+
+    @property
     def head_to_world(self) -> np.ndarray:
         """[4, 4] The head's pose in the photograph."""
 

@@ -73,7 +73,10 @@ class HeadFit:
 
 
 def fit_heads(
-    faces: Sequence[FaceLandmarks], sizes: Sequence[tuple[int, int]], weights: FitWeights | None = None
+    faces: Sequence[FaceLandmarks],
+    sizes: Sequence[tuple[int, int]],
+    weights: FitWeights | None = None,
+    focal: float | None = None,
 ) -> list[HeadFit]:
     """Fit one identity to faces of the same person.
 
@@ -81,18 +84,19 @@ def fit_heads(
         faces: the landmarks found in each picture.
         sizes: width and height of each picture in pixels.
         weights: strengths of the priors.
+        focal: pixels, of the one camera that took all the pictures; ``None`` guesses one for each from its face.
 
     Returns:
         A ``HeadFit`` for each picture; all share ``identity``.
     """
     weights = weights or FitWeights()
     model, marks = head_model(), correspondence()
-    views = [_View.start(face, size) for face, size in zip(faces, sizes, strict=True)]
+    views = [View.start(face, size, focal) for face, size in zip(faces, sizes, strict=True)]
     mean, directions, actions = marks.on(model.mean), marks.on(model.identity), marks.on(model.actions)
     identity = np.zeros(len(directions))
-    confidence: NDArray[np.float64] = _landmark_weights(marks.spread)
+    confidence: NDArray[np.float64] = landmark_trust(marks.spread)
     directions_count = len(directions)
-    prior = _action_prior(weights)
+    prior = action_prior(weights)
     for step in range(weights.iterations):
         width = directions_count + len(views) * (ACTIONS + 6)
         normal, gradient = np.zeros((width, width)), np.zeros(width)
@@ -101,12 +105,7 @@ def fit_heads(
         gradient[shape] -= weights.identity * identity
         neutral = np.asarray(mean + np.tensordot(identity, directions, axes=1), np.float64)
         for index, view in enumerate(views):
-            residual, jacobian = _linearise(view, neutral, directions, actions)
-            size = np.linalg.norm(residual, axis=1) / view.side
-            robust = confidence / (1 + (size / 0.04) ** 2)
-            root = np.sqrt(robust / LANDMARKS * 100)[:, None] / (weights.landmark * view.side)
-            rows = (jacobian * root[..., None]).reshape(-1, jacobian.shape[-1])
-            error = (residual * root).reshape(-1)
+            rows, error = equations(view, neutral, directions, actions, confidence / weights.landmark**2)
             own = directions_count + index * (ACTIONS + 6)
             columns = np.r_[np.arange(directions_count), np.arange(own, own + ACTIONS + 6)]
             if step < 3:  # the pose first
@@ -116,7 +115,7 @@ def fit_heads(
             action_slice = slice(own, own + ACTIONS)
             normal[action_slice, action_slice] += prior
             gradient[action_slice] -= prior @ view.coefficients
-        change = _bounded_step(normal, gradient, [view.coefficients for view in views], directions_count)
+        change = bounded_step(normal, gradient, [view.coefficients for view in views], directions_count)
         identity = np.clip(identity + change[:directions_count], -3.5, 3.5)
         for index, view in enumerate(views):
             own = directions_count + index * (ACTIONS + 6)
@@ -133,8 +132,8 @@ def measure_head_rotation(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 @dataclass
-class _View:
-    """The unknowns of one picture while they are sought."""
+class View:
+    """The unknowns of one picture while they are sought; head frame to camera."""
 
     points: NDArray[np.float64]  # [478, 2] px
     side: float  # px
@@ -142,17 +141,18 @@ class _View:
     centre: NDArray[np.float64]
     size: tuple[int, int]
     coefficients: NDArray[np.float64]
-    rotation: NDArray[np.float64]  # head frame to camera
+    rotation: NDArray[np.float64]
     translation: NDArray[np.float64]
 
     @classmethod
-    def start(cls, face: FaceLandmarks, size: tuple[int, int]) -> _View:
+    def start(cls, face: FaceLandmarks, size: tuple[int, int], focal: float | None = None) -> View:
+        """The first guess, and where ``focal`` is not known, a guess of it too."""
         points = face.points[:, :2].astype(np.float64)
         # The height of a face does not shrink when it turns, so it tells the scale
         upright = points @ np.array([[np.cos(face.roll), -np.sin(face.roll)], [np.sin(face.roll), np.cos(face.roll)]])
         side = float(np.ptp(upright[:468, 1]))
         # no lens sees further round than about fifty degrees: a small face in a wide picture is far away
-        focal = max(FACE_DISTANCE * side / FACE_SIDE, LEAST_FOCAL * max(size))
+        focal = focal or max(FACE_DISTANCE * side / FACE_SIDE, LEAST_FOCAL * max(size))
         distance = focal * FACE_SIDE / side
         centre = np.array([size[0] / 2, size[1] / 2])
         middle = (points[33] + points[263]) / 2 - centre
@@ -169,6 +169,7 @@ class _View:
         return in_camera[:, :2] / in_camera[:, 2:] * self.focal + self.centre, in_camera
 
     def move(self, change: NDArray[np.float64]) -> None:
+        """Take a step of [52 + 3 + 3]: coefficients, rotation vector, metres."""
         self.coefficients = np.clip(self.coefficients + change[:ACTIONS], 0, 1)
         turn = change[ACTIONS : ACTIONS + 3]
         turn = turn * min(1.0, 0.5 / (float(np.linalg.norm(turn)) + 1e-12))
@@ -183,6 +184,7 @@ class _View:
         body: NDArray[np.float64],
         confidence: NDArray[np.float64],
     ) -> HeadFit:
+        """What was found; the landmarks' residual becomes part of the neutral body."""
         places = neutral_marks + np.tensordot(self.coefficients, actions, axes=1)
         pixels, in_camera = self.project(places)
         error = self.points - pixels
@@ -200,8 +202,35 @@ class _View:
         return HeadFit(identity, self.coefficients, head_to_world, camera, neutral, residual)
 
 
+def equations(
+    view: View,
+    neutral: NDArray[np.float64],
+    directions: NDArray[np.float64],
+    actions: NDArray[np.float64],
+    precision: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """One Gauss-Newton step's equations for a picture, landmarks far off counted less.
+
+    Args:
+        view: the present guess.
+        neutral: [L, 3] metres, landmarks on the neutral head.
+        directions: [D, L, 3] of identity that are free to move.
+        actions: [52, L, 3] offsets at coefficient 1.
+        precision: [L] of the landmarks, in sides of the face to the power of -2.
+
+    Returns:
+        Rows [2 L, D + 52 + 6] for identity, coefficients, rotation vector and translation, and what they must explain
+        [2 L], both in standard deviations.
+    """
+    residual, jacobian = _linearise(view, neutral, directions, actions)
+    size = np.linalg.norm(residual, axis=1) / view.side
+    robust = precision / (1 + (size / 0.04) ** 2)
+    root = np.sqrt(robust / LANDMARKS * 100)[:, None] / view.side
+    return (jacobian * root[..., None]).reshape(-1, jacobian.shape[-1]), (residual * root).reshape(-1)
+
+
 def _linearise(
-    view: _View, neutral: NDArray[np.float64], directions: NDArray[np.float64], actions: NDArray[np.float64]
+    view: View, neutral: NDArray[np.float64], directions: NDArray[np.float64], actions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Residual [L, 2] px and Jacobian [L, 2, D + 52 + 6] px of the projected landmarks."""
     places = neutral + np.tensordot(view.coefficients, actions, axes=1)
@@ -220,7 +249,7 @@ def _linearise(
     return view.points - pixels, np.concatenate([by_shape, perspective @ cross, perspective], axis=2)
 
 
-def _bounded_step(
+def bounded_step(
     normal: NDArray[np.float64],
     gradient: NDArray[np.float64],
     coefficients: Sequence[NDArray[np.float64]],
@@ -245,7 +274,7 @@ def _bounded_step(
     return np.clip(change, low, high)
 
 
-def _action_prior(weights: FitWeights) -> NDArray[np.float64]:
+def action_prior(weights: FitWeights) -> NDArray[np.float64]:
     """[52, 52] precision of the coefficients: small, and left like right except where the gaze goes sideways."""
     prior = np.eye(ACTIONS) / weights.action**2
     for name in ("tongueOut", "cheekPuff", "jawForward", "mouthShrugUpper", "mouthShrugLower"):
@@ -265,7 +294,7 @@ def _action_prior(weights: FitWeights) -> NDArray[np.float64]:
     return prior
 
 
-def _landmark_weights(spread: NDArray[np.float32]) -> NDArray[np.float64]:
+def landmark_trust(spread: NDArray[np.float32]) -> NDArray[np.float64]:
     """[478] Trust in landmarks whose places on the surface are known within ``spread`` metres; irises matter most."""
     trust = np.asarray(1 / (1 + (spread.astype(np.float64) / 0.004) ** 2))
     trust[IRISES] = 2.0

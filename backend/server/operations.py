@@ -74,13 +74,21 @@ def reconstruct(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[d
 
 
 def animate(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[str, Any], Arrays]:
-    """Speech to a motion clip; see ``AnimateJob``."""
+    """Speech, a film or a recording to a motion clip; see ``AnimateJob``."""
+    from backend.capture.video import holds_pictures, holds_sound
+
     wanted: AnimateJob = read_fields(AnimateJob, parameters)
+    note = None
     if wanted.published:
         from backend.avatars.real3d.speech import animate_published
 
         files = (Path(wanted.published.weights), Path(wanted.published.hubert), Path(wanted.published.bfm))
         clip = animate_published(Path(wanted.source), *files, wanted.fps, wanted.seed, task.progress)
+    elif holds_pictures(Path(wanted.source)):
+        from backend.motion.video import animate_from_video
+
+        motion = animate_from_video(Path(wanted.source), wanted.fps, task.progress)
+        clip, note = motion.clip, motion.note
     else:
         from backend.motion.animate import animate
 
@@ -89,7 +97,13 @@ def animate(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[dict[
     if output:
         clip.save(output)
         task.wrote(output)
-    result = {"fps": clip.fps, "frames": len(clip), "output": str(output) if output else None}
+    result = {
+        "fps": clip.fps,
+        "frames": len(clip),
+        "output": str(output) if output else None,
+        "sound": holds_sound(Path(wanted.source)),
+        "note": note,
+    }
     return result, {"coefficients": clip.coefficients, "rotation": clip.rotation, "location": clip.location}
 
 

@@ -184,8 +184,9 @@ def key_avatar(job: Job) -> None:
     clip = MotionClip(job.result["fps"], parts["coefficients"], parts["rotation"], parts["location"])
     clip = clip.resampled(scene.render.fps / scene.render.fps_base)
     actions.write_clip(head, clip, start)
-    head.limner.speech, head.limner.speech_frame = job.parameters["source"], start
-    if job.context["sound"]:
+    sound = job.context["sound"] and job.result.get("sound", True)
+    head.limner.speech, head.limner.speech_frame = job.parameters["source"] if sound else "", start
+    if sound:
         place_speech(scene, head)
     scene.frame_start, scene.frame_end = start, start + len(clip) - 1
     if scene.sync_mode == "NONE":

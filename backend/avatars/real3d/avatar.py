@@ -66,6 +66,11 @@ class Real3DAvatar:
         return self.portrait.coefficients
 
     @property
+    def neutral(self) -> NDArray[np.float32]:
+        """[V, 3] The fitted head without expression, head frame."""
+        return self.portrait.neutral
+
+    @property
     def head_to_world(self) -> NDArray[np.float64]:
         """[4, 4] The head's pose in the photograph."""
         return self.portrait.head_to_world

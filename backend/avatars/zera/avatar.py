@@ -48,6 +48,11 @@ class ZeraAvatar:
         return self.person.coefficients
 
     @property
+    def neutral(self) -> NDArray[np.float32]:
+        """[V, 3] The fitted head without expression, head frame."""
+        return self.person.neutral
+
+    @property
     def head_to_world(self) -> NDArray[np.float64]:
         """[4, 4] The head's pose in the photograph."""
         return self.person.head_to_world
