@@ -137,12 +137,17 @@ class Figure:
 
     def _surface_vertices(self, surfaces: list[Surface]) -> np.ndarray:
         vertices = np.zeros(self.vertex_count, _SURFACE)
+        # one surface goes on in another without a crease where they share vertices' places, as face and body do
+        starts = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
+        vertices["normal"] = vertex_normals(
+            np.concatenate([surface.vertices for surface in surfaces]),
+            np.concatenate([surface.faces + offset for surface, offset in zip(surfaces, starts)]),
+        )
         start = 0
         for part, surface in enumerate(surfaces, start=1):
             rows = vertices[start : start + len(surface.vertices)]
             rows["position"] = surface.vertices
             rows["share"] = surface.head_share
-            rows["normal"] = vertex_normals(surface.vertices, surface.faces)
             rows["part"] = part
             rows["colour"][:, :3] = _bytes(surface.colour)
             if surface.uv is not None:

@@ -48,18 +48,16 @@ def skin_surfaces(seed: int, traits: Traits, neutral: Array) -> tuple[Surface, .
     material = Material(0.04, shine, 0.75 - 0.35 * traits.pigment)
     surfaces = []
     for layer, (used, faces) in zip((Layer.FACE, Layer.BODY), atlas.surfaces, strict=True):
-        vertex = atlas.vertex[used]
-        weights = np.zeros((len(vertex), 3), np.float32)
-        weights[:, 0] = 1
+        carriers, weights = atlas.carriers[used], atlas.weights[used]
         surfaces.append(
             Surface(
-                neutral[vertex],
+                np.einsum("nkc,nk->nc", neutral[carriers], weights),
                 faces,
-                np.ones((len(vertex), 3), np.float32),
+                np.ones((len(used), 3), np.float32),
                 layer,
-                share[vertex].astype(np.float32),
+                np.einsum("nk,nk->n", share[carriers], weights),
                 material,
-                carriers=np.stack([vertex] * 3, axis=1),
+                carriers=carriers,
                 carrier_weights=weights,
                 uv=atlas.uv[used],
                 texture=texture,

@@ -23,24 +23,26 @@ from shared.camera import Camera
 SIZE = 640  # texels; about 0.4 mm each in the middle of the face
 BODY_ROWS = 0.2  # share of the texture for what MakeHuman's texture has below the neck
 # The jaw's lower edge from the chin to behind the ears: y and z on the mean head, metres
-_JAW_Y = (-0.115, -0.0975, -0.0885, -0.0798, -0.0675, -0.059, -0.051, -0.0436, -0.03, 0.1)
-_JAW_Z = (-0.1125, -0.1125, -0.1040, -0.0990, -0.0905, -0.0805, -0.068, -0.056, -0.05, -0.05)
+_JAW_Y = (-0.0985, -0.0885, -0.0798, -0.0675, -0.059, -0.051, -0.0436, -0.036, -0.028, -0.020, -0.005)
+_JAW_Z = (-0.1135, -0.1075, -0.1030, -0.0970, -0.093, -0.088, -0.082, -0.075, -0.064, -0.052, -0.050)
 
 
 @dataclass(frozen=True, eq=False)
 class SkinAtlas:
-    """The skin's triangles with their own texture coordinates.
+    """The skin's triangles with their own texture coordinates, cut along the jaw's lower edge.
 
     Args:
-        vertex: [N] the head model's vertex behind each of the surface's, one more where islands meet.
+        carriers: [N, 3] the head model's vertices behind each of the surface's; islands do not share theirs.
+        weights: [N, 3] barycentric; one vertex's own but on the cut.
         uv: [N, 2] texture coordinates, origin bottom left.
-        faces: [F, 3] int32 into ``vertex``.
+        faces: [F, 3] int32.
         is_face: [F] bool, above the jaw's lower edge.
         position: [SIZE, SIZE, 3] metres, where each texel lies on the mean head; the nearest place beside the islands.
         landmarks: [468, 2] mediapipe's landmarks, texels (column, row).
     """
 
-    vertex: NDArray[np.int32]
+    carriers: NDArray[np.int32]
+    weights: Array
     uv: Array
     faces: NDArray[np.int32]
     is_face: NDArray[np.bool_]
@@ -103,16 +105,50 @@ def skin_atlas() -> SkinAtlas:
     corners = np.concatenate([faces.reshape(-1, 1), np.round(laid.reshape(-1, 2) * 1e5)], axis=1).astype(np.int64)
     kept, index = np.unique(corners, axis=0, return_inverse=True)
     vertex, place = kept[:, 0].astype(np.int32), kept[:, 1:] / 1e5
-    atlas_faces = index.reshape(-1, 3).astype(np.int32)
-    middle = model.mean[faces].mean(axis=1)
+    uncut = index.reshape(-1, 3).astype(np.int32)
+    middle = model.mean[vertex]
+    faces_cut, is_face, ends, share = _cut(uncut, middle[:, 2] - np.interp(middle[:, 1], _JAW_Y, _JAW_Z))
+    own_weights = np.tile(np.array([1, 0, 0], np.float32), (len(vertex), 1))
+    cut_weights = np.stack([1 - share, share, np.zeros_like(share)], axis=1)
+    cut_place = place[ends[:, 0]] * (1 - share[:, None]) + place[ends[:, 1]] * share[:, None]
+    column, row = np.concatenate([place, cut_place]).T
     return SkinAtlas(
-        vertex,
-        np.stack([place[:, 0], 1 - place[:, 1]], axis=1).astype(np.float32),
-        atlas_faces,
-        middle[:, 2] > np.interp(middle[:, 1], _JAW_Y, _JAW_Z),
-        _positions(model, vertex, place, atlas_faces),
+        np.concatenate([np.stack([vertex] * 3, axis=1), vertex[ends[:, [0, 1, 1]]]]),
+        np.concatenate([own_weights, cut_weights]).astype(np.float32),
+        np.stack([column, 1 - row], axis=1).astype(np.float32),
+        faces_cut,
+        is_face,
+        _positions(model, vertex, place, uncut),
         _landmark_places(faces, laid),
     )
+
+
+def _cut(
+    faces: NDArray[np.int32], height: NDArray[np.floating]
+) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.int32], NDArray[np.floating]]:
+    """Triangles cut in two where ``height`` [N] is 0.
+
+    Returns:
+        [F, 3] faces, new vertices numbered from N on; [F] which are above; [C, 2] the ends of the edge that each new
+        vertex lies on and [C] its way along.
+    """
+    above = height > 0
+    count = above[faces].sum(axis=1)
+    crossed = faces[(count == 1) | (count == 2)]
+    # the corner that is alone on its side comes first
+    alone = above[crossed] == (above[crossed].sum(axis=1) == 1)[:, None]
+    turned = np.take_along_axis(crossed, (alone.argmax(axis=1)[:, None] + np.arange(3)) % 3, axis=1)
+    first, second, third = turned.T
+    edges = np.sort(np.stack([turned[:, [0, 1]], turned[:, [0, 2]]], axis=1).reshape(-1, 2), axis=1)
+    ends, index = np.unique(edges, axis=0, return_inverse=True)
+    share = height[ends[:, 0]] / (height[ends[:, 0]] - height[ends[:, 1]])
+    to_second, to_third = (index.reshape(-1, 2) + len(height)).T
+    tips = np.stack([first, to_second, to_third], axis=1)
+    rest = np.concatenate([np.stack([to_second, second, third], 1), np.stack([to_second, third, to_third], 1)])
+    whole = faces[(count == 0) | (count == 3)]
+    parts = np.concatenate([whole, tips, rest]).astype(np.int32)
+    is_above = np.concatenate([above[whole[:, 0]], above[first], np.tile(~above[first], 2)])
+    return parts, is_above, ends, share
 
 
 def _positions(
