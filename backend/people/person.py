@@ -8,6 +8,7 @@ from backend.head.model import head_model
 from backend.people.brows import brows_and_lashes
 from backend.people.clothes import clothes
 from backend.people.eyes import eye_surfaces
+from backend.people.hair import hair
 from backend.people.limbs import with_limbs
 from backend.people.mouth import mouth_surfaces
 from backend.people.phenotype import draw_identity, draw_traits
@@ -21,11 +22,13 @@ def make_person(seed: int) -> Person:
     identity = draw_identity(seed, traits)
     neutral = head_model().neutral(identity).astype(np.float32)
     worn = clothes(seed, traits, neutral)
+    grown = hair(seed, traits, neutral)
     surfaces = (
         *(with_limbs(skin) if skin.layer == Layer.BODY else skin for skin in skin_surfaces(seed, traits, neutral)),
         *eye_surfaces(seed, traits, neutral),
         *mouth_surfaces(seed, traits, neutral),
         *worn.surfaces,
+        *grown.surfaces,
     )
-    strands = brows_and_lashes(seed, traits, neutral)
-    return Person(seed, traits, identity, neutral, surfaces, strands, {"clothes": worn.style})
+    strands = (*brows_and_lashes(seed, traits, neutral), *grown.strands)
+    return Person(seed, traits, identity, neutral, surfaces, strands, {"clothes": worn.style, "hair": grown.style})
