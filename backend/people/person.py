@@ -8,7 +8,9 @@ from backend.head.model import head_model
 from backend.people.brows import brows_and_lashes
 from backend.people.clothes import clothes
 from backend.people.eyes import eye_surfaces
+from backend.people.glasses import glasses
 from backend.people.hair import hair
+from backend.people.jewellery import jewellery
 from backend.people.limbs import with_limbs
 from backend.people.mouth import mouth_surfaces
 from backend.people.phenotype import draw_identity, draw_traits
@@ -23,12 +25,22 @@ def make_person(seed: int) -> Person:
     neutral = head_model().neutral(identity).astype(np.float32)
     worn = clothes(seed, traits, neutral)
     grown = hair(seed, traits, neutral)
+    spectacles = glasses(seed, traits, neutral)
+    jewels = jewellery(seed, traits, neutral, worn.neckline)
     surfaces = (
         *(with_limbs(skin) if skin.layer == Layer.BODY else skin for skin in skin_surfaces(seed, traits, neutral)),
         *eye_surfaces(seed, traits, neutral),
         *mouth_surfaces(seed, traits, neutral),
         *worn.surfaces,
         *grown.surfaces,
+        *jewels.surfaces,
+        *(spectacles.surfaces if spectacles else ()),
     )
     strands = (*brows_and_lashes(seed, traits, neutral), *grown.strands)
-    return Person(seed, traits, identity, neutral, surfaces, strands, {"clothes": worn.style, "hair": grown.style})
+    style = {
+        "clothes": worn.style,
+        "hair": grown.style,
+        "glasses": spectacles.style if spectacles else "none",
+        "jewellery": jewels.style,
+    }
+    return Person(seed, traits, identity, neutral, surfaces, strands, style)
