@@ -191,10 +191,21 @@ def _disk() -> Result:
 
 
 def _weights() -> Result:
-    found = sorted(path.name for path in (ROOT / "backend" / "weights").glob("*.safetensors"))
-    if not found:
-        return "ok", "none; avatars are made of the photograph itself and need none", ""
-    return "ok", ", ".join(found), ""
+    from backend.weights import FOLDER, load_weights
+
+    found, damaged = [], []
+    for path in sorted(FOLDER.glob("*.safetensors")):
+        try:
+            weights = load_weights(path.stem)
+        except LimnerError as refusal:
+            damaged.append(refusal)
+        else:
+            step = weights.training.get("step", "?") if weights else "?"
+            found.append(f"{path.stem} ({path.stat().st_size / 2**20:.1f} MiB, {step} steps)")
+    if damaged:
+        causes = "; ".join(refusal.cause for refusal in damaged)
+        return "warn", f"{causes} Avatars are made without.", damaged[0].remedy
+    return "ok", ", ".join(found) or "none; avatars are made of the photograph itself and need none", ""
 
 
 def _blenders() -> Result:

@@ -1,8 +1,8 @@
-"""Divides the person into hair, face, neck and clothes without a parsing network.
+"""Divides the person into hair, face, neck and clothes, in a frame aligned to the head.
 
-Works in a frame aligned to the head, where the landmarks say what may be where. Skin, hair and clothes learn their
-colours from places that are sure; the boundaries settle where neighbouring pixels differ (a random walk with priors,
-solved for all parts at once); skin is face above the jaw line and neck below it.
+A network says what is where, if its weights are there. Else the landmarks say what may be where, and skin, hair and
+clothes learn their colours from places that are sure; skin is face above the jaw line and neck below it. Either way the
+boundaries settle where neighbouring pixels differ (a random walk with priors, solved for all parts at once).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.capture.face_parser import parsed, parsing_network
 from backend.capture.head_frame import ABOVE, BESIDE, FACE_OVAL, SIDE, HeadFrame, beyond_oval, filled
 from backend.capture.masks_colours import Colours, settle
 
@@ -18,6 +19,7 @@ HAIR, FACE, NECK, CLOTHES = range(4)
 FRAME_SIDE = 360  # pixels
 TALL = FRAME_SIDE / SIDE  # pixels from the top of the forehead to the chin in the head frame
 ROUNDS = 3
+SURE = 0.97  # a share of the network that colours do not change
 
 RIGHT_EAR, LEFT_EAR = 234, 454
 BROWS = [46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 276, 283, 282, 295, 285, 300, 293, 334, 296, 336]
@@ -42,14 +44,27 @@ def parse(rgb: NDArray[np.uint8], person: NDArray[np.float32], points: NDArray[n
     height, width = person.shape
     frame = HeadFrame.of(points, FRAME_SIDE)
     inside = frame.take(person, outside=0) > 0.4
-    layout = _Layout(inside, frame.seen(width, height), frame.marks(points))
-    shares = _shares(frame.take(rgb), inside, layout)
+    if network := parsing_network():
+        parts = parsed(network, rgb, person, points, FRAME_SIDE)[..., 1:]
+        shares = _settled(frame.take(rgb), inside, _normalised(parts + 1e-4))
+    else:
+        layout = _Layout(inside, frame.seen(width, height), frame.marks(points))
+        shares = _shares(frame.take(rgb), inside, layout)
     full = np.stack(
         [frame.give_back(shares[..., part], width, height, float(part == CLOTHES)) for part in range(4)], axis=2
     )
     refined = cv2.ximgproc.guidedFilter(rgb, full, max(2, round(1.5 / frame.scale)), 60.0)
     refined = np.clip(refined, 1e-3, 1) ** 2  # guided filtering leaves a veil of every part everywhere
     return _normalised(refined)
+
+
+def _settled(
+    frame: NDArray[np.uint8], inside: NDArray[np.bool_], shares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The network's shares with boundaries moved to where neighbouring pixels differ."""
+    colours = Colours(frame, inside)
+    sure = np.where(shares.max(axis=2) > SURE, shares.argmax(axis=2), -1).astype(np.int8)
+    return _extended(settle(colours, shares, sure, trust=1.0), inside)
 
 
 def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:

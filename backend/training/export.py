@@ -11,7 +11,7 @@ import torch
 
 from backend.evaluation.machine import machine
 from backend.training.loop import Outcome, Settings, Task
-from backend.weights import FOLDER, Weights, load_weights, save_weights, weights_file
+from backend.weights import FOLDER, Weights, load_weights, save_weights, stored, weights_file
 from shared.errors import LimnerError
 from shared.storage import written_whole
 
@@ -25,7 +25,9 @@ One line for each: `limner train` adds it, whether the weights came into use or 
 """
 
 
-def export(task: Task, settings: Settings, outcome: Outcome, folder: Path, people: int, weights: Path = FOLDER) -> bool:
+def export(
+    task: Task, settings: Settings, outcome: Outcome, folder: Path, people: int, weights: Path = FOLDER
+) -> dict[str, Any]:
     """Write a run's weights to its folder, and where weights are used if they are better than those there.
 
     Args:
@@ -35,38 +37,40 @@ def export(task: Task, settings: Settings, outcome: Outcome, folder: Path, peopl
         weights: the folder of weights in use.
 
     Returns:
-        Whether they are in use now.
+        Its held-out measures, in the precision that weights are kept in, and whether they are ``in_use`` now.
 
     Raises:
         LimnerError: ``DISK_FULL``, ``OUTPUT_NOT_WRITABLE``.
     """
-    training: dict[str, Any] = {
-        "step": outcome.step,
-        "people": people,
-        **asdict(settings),
-        "held_out": outcome.measures,
-    }
-    made = Weights(task.config(), training, outcome.network.state_dict())
+    device = next(outcome.network.parameters()).device
+    tensors = {name: stored(tensor) for name, tensor in outcome.network.state_dict().items()}
+    measures = _measured(task, Weights(task.config(), {}, tensors), device)
+    training: dict[str, Any] = {"step": outcome.step, "people": people, **asdict(settings), "held_out": measures}
+    made = Weights(task.config(), training, tensors)
     save_weights(made, weights_file(task.name, folder))
-    before = _score(task, next(outcome.network.parameters()).device, weights)
-    better = before is None or outcome.measures["score"] > before
+    before = _used(task, device, weights)
+    better = before is None or measures["score"] > before["score"]
     if better:
         save_weights(made, weights_file(task.name, weights))
-    measures = ", ".join(f"{name} {value:.3f}" for name, value in outcome.measures.items())
-    against = "" if before is None else f" (those before: {before:.3f})"
+    text = ", ".join(f"{name} {value:.3f}" for name, value in measures.items())
+    against = "" if before is None else f" (those before: {before['score']:.3f})"
     cells = (
         time.strftime("%Y-%m-%d"), task.name, f"{outcome.step} of {settings.steps}, {settings.batch} pictures each",
-        people, settings.seed, made.config.get("size", ""), _machine_name(), measures + against, ["no", "yes"][better],
+        people, settings.seed, made.config.get("size", ""), _machine_name(), text + against, ["no", "yes"][better],
     )  # fmt: skip
     _append(weights / HISTORY, f"| {' | '.join(map(str, cells))} |")
-    return better
+    return {**measures, "in_use": better}
 
 
-def _score(task: Task, device: torch.device, weights: Path) -> float | None:
-    """Of the weights in use, on the same held-out samples; ``None`` without usable ones."""
+def _measured(task: Task, weights: Weights, device: torch.device) -> dict[str, float]:
+    return task.measure(task.restored(weights).to(device), device)
+
+
+def _used(task: Task, device: torch.device, weights: Path) -> dict[str, float] | None:
+    """Measures of the weights in use, on the same held-out samples; ``None`` without usable ones."""
     try:
         used = load_weights(task.name, weights)
-        return task.measure(task.restored(used).to(device), device)["score"] if used else None
+        return _measured(task, used, device) if used else None
     except LimnerError:
         return None
 

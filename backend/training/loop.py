@@ -94,13 +94,11 @@ class Outcome:
     Args:
         step: steps done in all.
         network: the moving average of the weights.
-        measures: its held-out measures.
         leads: whether this process writes files.
     """
 
     step: int
     network: nn.Module
-    measures: dict[str, float]
     leads: bool
 
 
@@ -148,7 +146,6 @@ def _train(task: Task, settings: Settings, folder: Path, processes: Processes, p
     first, waited = step, 0.0
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
     count = 0
-    measures: dict[str, float] = {}
     over = step >= settings.steps
     while not over:
         asked = time.monotonic()
@@ -183,9 +180,7 @@ def _train(task: Task, settings: Settings, folder: Path, processes: Processes, p
         spent = (now - start) / (60 * settings.minutes) if settings.minutes else 0.0
         fraction = max((step - first) / max(settings.steps - first, 1), spent)
         progress(min(fraction, 1.0), f"step {step} of {settings.steps}, loss {float(parts['loss']):.3f}")
-    if processes.leads and not measures:
-        measures = task.measure(average, device)
-    return Outcome(step, average, measures, processes.leads)
+    return Outcome(step, average, processes.leads)
 
 
 def _step(

@@ -79,10 +79,7 @@ def save_weights(weights: Weights, path: Path) -> None:
     Raises:
         LimnerError: ``DISK_FULL``, ``OUTPUT_NOT_WRITABLE``.
     """
-    tensors = {
-        key: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
-        for key, tensor in weights.tensors.items()
-    }
+    tensors = {key: stored(tensor).contiguous().cpu() for key, tensor in weights.tensors.items()}
     metadata = {
         "format_version": str(FORMAT_VERSION),
         "config": json.dumps(dict(weights.config)),
@@ -90,6 +87,11 @@ def save_weights(weights: Weights, path: Path) -> None:
     }
     with written_whole(path) as temporary:
         save_file(tensors, temporary, metadata)
+
+
+def stored(tensor: Tensor) -> Tensor:
+    """A tensor in the precision that it is kept in."""
+    return tensor.half() if tensor.is_floating_point() else tensor
 
 
 def _single(tensor: Tensor) -> Tensor:

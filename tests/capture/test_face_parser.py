@@ -1,0 +1,59 @@
+"""Without usable weights faces are parsed as before, and damaged ones are reported."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.capture import face_parser
+from backend.capture.face_parser import NAME, parsed, parsing_network
+from backend.capture.masks import segment
+from backend.networks.face_parsing import FaceParsing, FaceParsingConfig
+from backend.weights import Weights, load_weights, save_weights, weights_file
+from tests.capture.media import found
+
+
+@pytest.fixture
+def weights_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A folder that weights are read from instead of Limner's own."""
+    monkeypatch.setattr(face_parser, "load_weights", lambda name: load_weights(name, tmp_path))
+    parsing_network.cache_clear()
+    yield tmp_path
+    parsing_network.cache_clear()
+
+
+def test_absent_weights_are_no_fault(weights_from: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert parsing_network() is None
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", None])
+def test_damaged_weights_are_reported_and_not_needed(
+    weights_from: Path, caplog: pytest.LogCaptureFixture, content: bytes | None
+) -> None:
+    path = weights_file(NAME, weights_from)
+    if content is None:  # whole, but of another network
+        save_weights(Weights({"widths": [4, 8]}, {}, {"stem": torch.zeros(3)}), path)
+    else:
+        path.write_bytes(content)
+    rgb, face = found("astronaut")
+    with caplog.at_level(logging.WARNING):
+        parts = segment(rgb, face)
+    assert any("WEIGHTS_UNREADABLE" in record.message and str(path) in record.message for record in caplog.records)
+    assert parts.hair.sum() > 1000 and parts.clothes.sum() > 1000
+
+
+def test_a_network_sees_the_picture_and_its_mirror_image() -> None:
+    torch.manual_seed(0)
+    network = FaceParsing(FaceParsingConfig(widths=(4, 8), depths=(0, 1), context=(), size=48)).eval()
+    rgb, face = found("astronaut")
+    person = np.ones(rgb.shape[:2], np.float32)
+    shares = parsed(network, rgb, person, face.points, 120)
+    assert shares.shape == (120, 120, 5) and np.allclose(shares.sum(axis=2), 1, atol=1e-5)
+    points = face.points * [-1, 1, 1] + [rgb.shape[1], 0, 0]
+    mirrored = parsed(network, np.ascontiguousarray(rgb[:, ::-1]), person, points.astype(np.float32), 120)[:, ::-1]
+    assert np.abs(mirrored - shares).mean() < 0.01
