@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -101,6 +102,21 @@ def write_limner(
     ):
         for name, content in {**members, **files}.items():
             archive.writestr(zipfile.ZipInfo(name, _TIMESTAMP), content)
+
+
+def contents_digest(description: Mapping[str, Any], *arrays: Mapping[str, NDArray]) -> str:
+    """SHA-256 of an avatar's parts by their names, in whatever order they are: what it is known by.
+
+    Args:
+        description: what JSON can say.
+        arrays: tensors and pictures.
+    """
+    state = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for parts in arrays:
+        for name, values in sorted(parts.items()):
+            state.update(f"{name} {values.dtype} {values.shape}".encode())
+            state.update(np.ascontiguousarray(values).data)
+    return state.hexdigest()
 
 
 def read_limner(path: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, NDArray[np.uint8]]]:

@@ -109,6 +109,10 @@ class Avatar(Protocol):
     def head_to_world(self) -> np.ndarray:
         """[4, 4] The head's pose in the photograph."""
 
+    @property
+    def fingerprint(self) -> str:
+        """Of all that its frames hang on beside the request: where it is the same, so are they."""
+
     def render(self, request: FrameRequest) -> Frame:
         """Render one frame."""
 

@@ -211,11 +211,7 @@ def _digest(avatar: Avatar, request: FrameRequest) -> str:
     """What a frame hangs on, as a hash: of two equal ones the pixels are equal."""
     state = hashlib.sha256()
     camera = request.camera or avatar.camera
-    # the fit of a photograph names the avatar: no two photographs give the same numbers
     for array in (
-        avatar.coefficients,
-        avatar.head_to_world,
-        avatar.camera.intrinsics,
         request.coefficients,
         request.rotation,
         request.location,
@@ -223,7 +219,7 @@ def _digest(avatar: Avatar, request: FrameRequest) -> str:
     ):
         state.update(np.ascontiguousarray(array, np.float32).tobytes())
     background = request.background
-    words = [RENDERER_VERSION, avatar.kind, request.camera is None, camera.to_json()]
+    words = [RENDERER_VERSION, avatar.fingerprint, request.camera is None, camera.to_json()]
     words += [request.size, request.quality, request.passes]
     words.append(background if isinstance(background, str) else list(background.shape))
     state.update(json.dumps(words).encode())

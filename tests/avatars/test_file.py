@@ -8,6 +8,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,18 @@ def test_an_avatar_comes_back_whole(avatar: ZeraAvatar, saved: Path, tmp_path: P
     assert again.read_bytes() == saved.read_bytes()
     avatar.save(again)
     assert again.read_bytes() == saved.read_bytes()
+
+
+def test_a_person_of_the_same_fit_but_other_colours_is_another(avatar: ZeraAvatar, saved: Path) -> None:
+    assert load_avatar(saved, "cpu").fingerprint == avatar.fingerprint
+    person, canvas, skin = avatar.person, avatar.person.canvas, avatar.person.skin
+    others = [
+        replace(person, canvas=replace(canvas, body=255 - canvas.body)),
+        replace(person, skin=replace(skin, fallback=1 - skin.fallback)),
+        replace(person, skin=replace(skin, iris_angle=skin.iris_angle / 2)),
+    ]
+    found = {ZeraAvatar(other, avatar.picture, torch.device("cpu")).fingerprint for other in (person, *others)}
+    assert avatar.fingerprint in found and len(found) == 1 + len(others)
 
 
 def test_the_preview_and_the_photograph_are_in_the_file(avatar: ZeraAvatar, saved: Path, photograph: Any) -> None:

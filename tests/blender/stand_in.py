@@ -45,6 +45,7 @@ class StandIn(AnalyticAvatar):
         intrinsics = np.array([[focal, 0, width * 0.47], [0, focal, height * 0.55], [0, 0, 1]])
         self.camera = Camera(intrinsics, self.camera.world_to_camera, width, height)
         self.coefficients[ARKIT_INDEX["mouthSmileLeft"]] = 0.3
+        self.fingerprint = f"a disc before {width} by {height} pixels"
 
     def render(self, request: FrameRequest) -> Frame:
         time.sleep(self.seconds)

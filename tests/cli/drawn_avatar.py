@@ -24,6 +24,7 @@ class DrawnAvatar:
         self.camera = Camera(np.array([[800.0, 0, 320], [0, 800, 240], [0, 0, 1]]), width=640, height=480)
         self.coefficients = np.zeros(len(ARKIT_NAMES), np.float32)
         self.head_to_world = np.eye(4)
+        self.fingerprint = "a disc"
 
     def render(self, request: FrameRequest) -> Frame:
         """A frame that shows ``jawOpen``, the yaw and the background asked for."""

@@ -75,6 +75,15 @@ def test_resume_renders_what_is_missing_broken_or_changed_and_nothing_else(tmp_p
     assert (tmp_path / "0010.png").read_bytes() == whole
 
 
+def test_resume_keeps_no_frame_of_another_avatar(tmp_path: Path) -> None:
+    render_sequence(DrawnAvatar(), MotionClip.still(2), tmp_path, SMALL)
+    same, rebuilt = DrawnAvatar(), DrawnAvatar()
+    rebuilt.fingerprint = "the same fit of the same photograph, drawn with other weights"
+    for avatar, rendered in ((same, 0), (rebuilt, 2), (same, 2)):
+        render_sequence(avatar, MotionClip.still(2), tmp_path, SequenceSettings(size=64, resume=True))
+        assert avatar.rendered == rendered
+
+
 def test_no_text_in_the_pictures(tmp_path: Path) -> None:
     """Blender's sequencer and other viewers show text chunks over the picture."""
     data = render_sequence(DrawnAvatar(), MotionClip.still(), tmp_path, SMALL)[0].read_bytes()

@@ -29,6 +29,7 @@ class AnalyticAvatar:
         self.coefficients = np.zeros(52, np.float32)
         world_to_camera = np.array([[1, 0, 0, 0], [0, 0, -1, 1.6], [0, 1, 0, 1.0], [0, 0, 0, 1]], float)
         self.camera = Camera(np.array([[800.0, 0, 160], [0, 800, 120], [0, 0, 1]]), world_to_camera, 320, 240)
+        self.fingerprint = "a ball"
         self.person_mask = np.ones((240, 320), np.float32)
 
     def _pose(self, request: FrameRequest) -> np.ndarray:

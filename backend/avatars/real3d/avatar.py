@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from backend.avatars.file import write_limner
+from backend.avatars.file import contents_digest, write_limner
 from backend.avatars.head_mesh import head_mesh
 from backend.avatars.interface import FIRST_REFERENCE, Background, Frame, FrameRequest, HeadMesh
 from backend.avatars.real3d.camera import camera_labels
@@ -74,6 +74,21 @@ class Real3DAvatar:
     def head_to_world(self) -> NDArray[np.float64]:
         """[4, 4] The head's pose in the photograph."""
         return self.portrait.head_to_world
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the portrait, the weights and the face model, wherever these two lie."""
+        basel = self.portrait.basel
+        return contents_digest(
+            {
+                "kind": self.kind,
+                "camera": self.camera.to_json(),
+                "weights": self._weights.fingerprint,
+                "face": [self._face.fingerprint, basel and basel.fit.to_json()],
+            },
+            {name: np.asarray(getattr(self.portrait, name)) for name in (*_PICTURES, *_ARRAYS)},
+            {"planes": self._planes.cpu().numpy()},
+        )
 
     def render(self, request: FrameRequest) -> Frame:
         """Render one frame: ``final`` as exactly as the published code, ``preview`` in a third of the time.

@@ -10,7 +10,9 @@ the 68 key points count from 1, the table of mediapipe's landmarks from 0. Sourc
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +59,14 @@ class BaselModel:
     colours: NDArray[np.float32]
     marks: NDArray[np.int64]
     keypoints: NDArray[np.int64]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the numbers, wherever they were read from."""
+        state = hashlib.sha256()
+        for values in (self.mean, self.identity, self.expression, self.faces, self.colours, self.marks, self.keypoints):
+            state.update(np.ascontiguousarray(values).data)
+        return state.hexdigest()
 
     def neutral(self, identity: NDArray[np.floating]) -> NDArray[np.float32]:
         """[80] -> [V, 3] the face of that person."""

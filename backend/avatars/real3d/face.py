@@ -37,6 +37,10 @@ class FaceModel(Protocol):
     neutral: Vertices
     photographed: Vertices
 
+    @property
+    def fingerprint(self) -> str:
+        """Of what the face is made of beside the portrait; empty for Limner's own head."""
+
     def expressed(self, coefficients: NDArray[np.floating], expression: NDArray[np.floating] | None = None) -> Vertices:
         """The person with facial actions.
 
@@ -62,6 +66,8 @@ class AnnyFace:
         head_to_world: [4, 4] the head's pose in the photograph.
         camera: of the photograph's square crop.
     """
+
+    fingerprint = ""
 
     def __init__(
         self,
@@ -109,6 +115,11 @@ class BaselFace:
         places = np.asarray(self.photographed[model.marks[model.marked]], np.float64)
         self.frame = PublishedFrame.between(beneath.head.marks[model.marked], places)
         self.head = _posed(beneath.head, self.frame, places, model.marked, fit.pose)
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's."""
+        return self._model.fingerprint
 
     def expressed(self, coefficients: NDArray[np.floating], expression: NDArray[np.floating] | None = None) -> Vertices:
         """See :class:`FaceModel`."""

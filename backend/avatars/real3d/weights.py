@@ -42,6 +42,11 @@ class PortraitWeights:
         network.load_state_dict(self.loaded.network, assign=True)
         return network.eval().requires_grad_(False).to(device)
 
+    @property
+    def fingerprint(self) -> str:
+        """Of the checkpoints and their configuration, as the file's header tells them: its tensors are not read."""
+        return f"{self.config} {[source.sha256 for source in self.loaded.sources]}"
+
     def to_json(self) -> dict[str, Any]:
         """The file's place, and by what it is known again."""
         return {"path": str(self.path.absolute()), "sources": [source.sha256 for source in self.loaded.sources]}

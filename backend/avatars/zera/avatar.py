@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from backend.avatars.file import write_limner
+from backend.avatars.file import contents_digest, write_limner
 from backend.avatars.head_mesh import head_mesh
 from backend.avatars.interface import Frame, FrameRequest, HeadMesh
 from backend.avatars.zera.data import Canvas, Person, SkinAppearance
@@ -63,6 +64,11 @@ class ZeraAvatar:
         margin = self.person.canvas.margin
         return self.person.canvas.cut[margin:-margin, margin:-margin, 0].astype(np.float32) / 255
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the person; the picture that they were made of plays no part in frames."""
+        return contents_digest(*self._parts)
+
     def render(self, request: FrameRequest) -> Frame:
         """Render one frame."""
         return self._renderer.render(request)
@@ -95,6 +101,17 @@ class ZeraAvatar:
 
     def save(self, path: Path) -> None:
         """Write the ``.limner`` file."""
+        description, tensors, pictures = self._parts
+        pictures = {**pictures, "preview": self.render(FrameRequest(size=PREVIEW_SIZE)).rgba}
+        if self.picture is not None:
+            pictures["reference"] = self.picture.rgb
+            reference = {"name": self.picture.path.name, "sha256": self.picture.sha256}
+            description = {**description, "reference": reference}
+        write_limner(Path(path), description, tensors, pictures, {})
+
+    @property
+    def _parts(self) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, NDArray[np.uint8]]]:
+        """The person as description, tensors and pictures."""
         person = self.person
         tensors = {f"person.{name}": np.asarray(getattr(person, name)) for name in _PERSON_ARRAYS}
         tensors["canvas.depth"] = person.canvas.depth
@@ -103,17 +120,13 @@ class ZeraAvatar:
             tensors |= {f"{layer}.{name}": getattr(getattr(person, layer), name) for name in _SHELL_ARRAYS}
         pictures = {f"canvas/{name}": getattr(person.canvas, name) for name in _CANVAS_PICTURES}
         pictures |= {f"canvas/cut{index}": person.canvas.cut[..., index] for index in range(person.canvas.cut.shape[2])}
-        pictures["preview"] = self.render(FrameRequest(size=PREVIEW_SIZE)).rgba
         description: dict[str, Any] = {
             "kind": self.kind,
             "camera": person.canvas.camera.to_json(),
             "margin": person.canvas.margin,
             "iris_angle": person.skin.iris_angle,
         }
-        if self.picture is not None:
-            pictures["reference"] = self.picture.rgb
-            description["reference"] = {"name": self.picture.path.name, "sha256": self.picture.sha256}
-        write_limner(Path(path), description, tensors, pictures, {})
+        return description, tensors, pictures
 
     @classmethod
     def from_parts(
