@@ -14,7 +14,7 @@ vec3 raised(vec3 normal) {
     float rise_x = dot(slope, dFdx(at)), rise_y = dot(slope, dFdy(at));
     vec3 from_x = cross(along_y, normal), from_y = cross(normal, along_x);
     float area = dot(along_x, from_x);
-    return normalize(abs(area) * normal - sign(area) * (rise_x * from_x + rise_y * from_y));
+    return normalize(max(abs(area), 1e-14) * normal - sign(area) * (rise_x * from_x + rise_y * from_y));
 }
 
 void main() {
