@@ -1,6 +1,6 @@
 // Light that leaves a surface without entering it: GGX with Smith's visibility and Schlick's Fresnel term. A lamp of
 // some size is replaced by its point nearest to the mirror direction (Karis 2013).
-float fresnel(float straight, float cosine) { return straight + (1.0 - straight) * pow(1.0 - cosine, 5.0); }
+float fresnel(float straight, float cosine) { return straight + (1.0 - straight) * pow(max(1.0 - cosine, 0.0), 5.0); }
 
 vec3 mirrored(vec3 direction) { return mix(below.rgb, above.rgb, smoothstep(-0.35, 0.45, direction.z)); }
 

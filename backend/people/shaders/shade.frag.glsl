@@ -29,7 +29,7 @@ void main() {
     vec3 ambient = mix(below.rgb, above.rgb, 0.5 + 0.5 * normal.z) * pow(vec3(shut), vec3(1.0) - 0.5 * creep);
     vec3 diffuse = ambient;
     float facing = max(dot(normal, view), 0.0);
-    float grazing = straight + (max(1.0 - roughness, straight) - straight) * pow(1.0 - facing, 5.0);
+    float grazing = straight + (max(1.0 - roughness, straight) - straight) * pow(max(1.0 - facing, 0.0), 5.0);
     vec3 mirrored_light = mirrored(reflect(-view, normal)) * grazing * shut;
     for (int lamp = 0; lamp < LAMPS; ++lamp) {
         vec3 colour = lamp_colour[lamp].rgb;
