@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -125,13 +125,18 @@ def _brows(random: np.random.Generator, traits: Traits, neutral: Array) -> Stran
         bases.append(places.weights[row, column])
     points = np.concatenate(roots).astype(np.float32)
     count = len(points)
-    tint = random.uniform(0, 1, 3) if traits.arbitrary else hair_colour(random, traits) * random.uniform(0.55, 0.9)
+    tint = random.uniform(0, 1, 3)
+    if not traits.arbitrary:
+        tint = hair_colour(random, replace(traits, grey=0.0)) * random.uniform(0.55, 0.9)
     shade = np.exp(random.normal(0, 0.12, (count, 1, 1)))
+    # brows turn grey hair by hair, later than the head
+    grey = (random.random(count) < 0.8 * traits.grey**2)[:, None, None] & (not traits.arbitrary)
+    tint = np.where(grey, 0.55, tint)
     width = random.uniform(0.00009, 0.00015) * (0.8 + 0.4 * traits.hair_pigment)
     return Strands(
         points,
         np.broadcast_to(width * np.array([1, 0.95, 0.7, 0], np.float32), (count, 4)).astype(np.float32),
-        np.broadcast_to((tint * shade).clip(0, 1), (count, 4, 3)).astype(np.float32),
+        np.broadcast_to(np.clip(tint * shade, 0, 1), (count, 4, 3)).astype(np.float32),
         Layer.FACE,
         np.ones((count, 4), np.float32),
         Material(0.006, 0.8),
