@@ -12,10 +12,10 @@ from backend.capture.head_frame import HeadFrame, face_map
 from backend.people.person import make_person
 from backend.people.render import render
 from backend.people.scene import Layer, Picture
-from backend.people.studio import studio_shot
+from backend.training.parsing_shots import draw_shots
 
 PICTURES = 4  # of a person
-PICTURE_SIDE = 320  # pixels
+PICTURE_SIDE = 256  # pixels
 CROP_SIDE = 256  # pixels
 BACKGROUND, HAIR, FACE, NECK, CLOTHES = range(5)
 CLASS_NAMES = ("background", "hair", "face", "neck", "clothes")
@@ -70,6 +70,4 @@ def crop(picture: Picture) -> NDArray[np.uint8]:
 def person_crops(seed: int) -> NDArray[np.uint8]:
     """[PICTURES, 10, CROP_SIDE, CROP_SIDE] of the person of that seed, as :func:`crop` gives them."""
     person = make_person(seed)
-    random = np.random.default_rng(seed)
-    shots = [studio_shot(PICTURE_SIDE, *random.normal(0, [30, 8])) for _ in range(PICTURES)]
-    return np.stack([crop(render(person, shot)) for shot in shots])
+    return np.stack([crop(render(person, shot)) for shot in draw_shots(person, PICTURES, PICTURE_SIDE)])
