@@ -152,9 +152,8 @@ def _unit(vectors: Array) -> Array:
 def _lashes(random: np.random.Generator, traits: Traits, neutral: Array) -> Strands:
     model = head_model()
     mascara = traits.age > 14 and random.random() < 0.65 * traits.female
-    length = (
-        random.uniform(0.0055, 0.0085) * (1.2 if mascara else 1.0) * float(np.interp(traits.age, (40, 85), (1, 0.7)))
-    )
+    length = random.uniform(0.0045, 0.0065) * (1 + 0.15 * traits.female) * (1.2 if mascara else 1.0)
+    length *= float(np.interp(traits.age, (40, 85), (1, 0.7)))
     curl, density = random.uniform(0.4, 1.0), random.uniform(0.6, 1)
     points, carriers, weights = [], [], []
     for side, lids in zip((-1, 1), _lid_places(), strict=True):
@@ -183,7 +182,7 @@ def _lashes(random: np.random.Generator, traits: Traits, neutral: Array) -> Stra
         colour = random.uniform(0, 0.7, 3)
     else:
         colour = np.full(3, 0.04) if mascara else hair_colour(random, traits) * 0.45
-    width = random.uniform(0.0001, 0.00014) * (1.5 if mascara else 1.0)
+    width = random.uniform(0.00005, 0.00009) * (1.6 if mascara else 1.0)
     taper = width * np.array([1, 0.95, 0.8, 0.5, 0], np.float32)
     return Strands(
         strands,

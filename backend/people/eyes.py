@@ -203,12 +203,12 @@ def _texture(random: np.random.Generator, traits: Traits) -> NDArray[np.uint8]:
     iris *= (1 - random.uniform(0.35, 0.75) * np.exp(-(((along - 1) / 0.13) ** 2)))[..., None]  # limbal ring
 
     old = np.clip((traits.age - 30) / 60, 0, 1)
-    white = np.array([214, 206, 199]) - np.array([4, 10, 26]) * old * random.random() - 8 * traits.pigment
+    white = np.array([212, 202, 192]) - np.array([4, 10, 26]) * old * random.random() - 8 * traits.pigment
     if traits.arbitrary and random.random() < 0.3:
         white = random.uniform(120, 245, 3)
     corners = np.abs(np.cos(around)) * np.clip((angle - IRIS) / np.radians(40), 0, 1)
     veins = _waves(random, around, 6 * angle, [int(f) for f in random.integers(20, 60, 7)])
-    red = random.uniform(0.1, 0.6) * corners * (0.35 + 0.5 * np.clip(veins - 0.9, 0, 1))
+    red = random.uniform(0.25, 0.9) * corners * (0.35 + 0.5 * np.clip(veins - 0.9, 0, 1))
     sclera = white * (1 - red[..., None] * np.array([0.05, 0.32, 0.32]))
     sclera *= (1 - 0.3 * np.clip(angle / np.radians(60), 0, 1.3) ** 2)[..., None]  # the sockets shade the sides
     edge = beyond(IRIS, 1.3)[..., None]

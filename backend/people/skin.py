@@ -90,7 +90,7 @@ def _painted(random: np.random.Generator, traits: Traits) -> tuple[np.ndarray, A
         _make_up(picture, random, traits)
     picture[0] += 10 * regions["eyes"]  # the lids' rims are moist and red
     roughness = random.uniform(0.6, 1.3) * np.interp(traits.age, (4, 12, 30, 80), (0.25, 0.5, 1, 1.5))
-    relief = (grain * 2.0e-5 - pores * 7.0e-5 * (1 - regions["lips"])) * np.float32(roughness)
+    relief = (grain * 2.8e-5 - pores * 1.1e-4 * (1 - regions["lips"])) * np.float32(roughness)
     relief -= lines * np.float32(4.5e-4)
     relief += regions["lips"] * _furrows(random) * np.float32(8e-5)
     return cv2.merge([channel.clip(0, 255).astype(np.uint8) for channel in picture]), np.asarray(relief, np.float32)
@@ -135,7 +135,7 @@ def _blood(random: np.random.Generator, traits: Traits, noise: SkinNoise, mottle
     child = float(np.clip((14 - traits.age) / 8, 0, 1))
     blood = 0.28 + 0.05 * mottle + 0.05 * patches
     for name, least, most in (
-        ("cheeks", 0.1, 0.5 + 0.2 * child), ("nose", 0.05, 0.55), ("ears", 0.2, 0.7), ("chin", 0.0, 0.25),
+        ("cheeks", 0.05, 0.4 + 0.2 * child), ("nose", 0.05, 0.55), ("ears", 0.2, 0.7), ("chin", 0.0, 0.25),
         ("upper_lids", 0.1, 0.35), ("under_eyes", 0.0, 0.3), ("forehead", -0.15, 0.05),
     ):  # fmt: skip
         blood += random.uniform(least, most) * regions[name]
@@ -175,7 +175,7 @@ def _hair_in_the_skin(picture: Array, random: np.random.Generator, traits: Trait
     """Stubble's shadow, the roots of shaved or thin hair on the scalp, and the skin under the brows."""
     regions = skin_regions()
     colour = hair_colour(stream(0, "root"), traits) * 255 * 0.6
-    roots = 0.45 + 0.55 * noise.fine(noise.pores, random)
+    roots = 0.45 + 0.55 * noise.fine(noise.follicles, random)
     if traits.age > 17 and traits.female < 0.5:
         dense = random.beta(1.3, 2) * (0.25 + 0.4 * traits.hair_pigment)
         _mix(picture, colour, regions["beard"] * roots * np.float32(dense))

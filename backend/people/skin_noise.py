@@ -44,15 +44,16 @@ class SkinNoise:
 
     Args:
         fine_places, coarse_places: OpenCV's fixed-point maps [SIZE, SIZE] of columns and rows on the two kinds of tile.
-        pores, grain, freckles: [TILE, TILE] for ``FINE``; pores and freckles in [0, 1], grain of unit variance.
+        pores, follicles, freckles, grain: [TILE, TILE] for ``FINE``; in [0, 1], but grain of unit variance.
         mottle, patches, blotches: [TILE, TILE] unit variance or in [0, 1], for ``COARSE``.
     """
 
     fine_places: tuple[np.ndarray, np.ndarray]
     coarse_places: tuple[np.ndarray, np.ndarray]
     pores: Array
-    grain: Array
+    follicles: Array
     freckles: Array
+    grain: Array
     mottle: Array
     patches: Array
     blotches: Array
@@ -89,8 +90,9 @@ def skin_noise() -> SkinNoise:
         _fixed_point(metres / FINE),
         _fixed_point(metres / COARSE),
         pores=dots(random, 3.2, (0.6, 1.1)),
-        grain=band(random, 2, 7),
+        follicles=dots(random, 2.4, (0.4, 0.65)),
         freckles=dots(random, 11, (0.8, 2.4)),
+        grain=band(random, 2, 7),
         mottle=band(random, 2, 9),
         patches=band(random, 8, 40),
         blotches=dots(random, 14, (0.8, 2.8)),

@@ -71,7 +71,7 @@ def skin_regions() -> dict[str, Array]:
         "upper_lids": both(UPPER_LIDS, 3.0) * (1 - eyes),
         "under_eyes": both(UNDER_EYES, 4.0) * (1 - eyes),
         "brows": both(BROWS, 2.5),
-        "cheeks": np.maximum(atlas.at(50, 0.017), atlas.at(280, 0.017)),
+        "cheeks": np.maximum(atlas.at(50, 0.021), atlas.at(280, 0.021)),
         "cheekbones": np.maximum(atlas.at(117, 0.013), atlas.at(346, 0.013)),
         "nose": np.maximum(atlas.at(4, 0.011), 0.6 * np.maximum(atlas.at(129, 0.006), atlas.at(358, 0.006))),
         "forehead": step(z, brow_height, 0.04) * step(y, -0.05, -0.08) * (1 - scalp),
