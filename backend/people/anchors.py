@@ -32,8 +32,14 @@ class Anchors:
         return np.asarray((picked * weights).sum(axis=self.index.ndim - 1), np.float32)
 
 
-def cast(origin: Array, directions: Array, vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Anchors:
-    """Where rays from one point first leave a surface (Möller and Trumbore, 1997).
+def cast(
+    origin: NDArray[np.floating],
+    directions: NDArray[np.floating],
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    last: bool = False,
+) -> Anchors:
+    """Where rays from one point first, or ``last``, meet a surface (Möller and Trumbore, 1997).
 
     Args:
         origin: [3].
@@ -56,13 +62,13 @@ def cast(origin: Array, directions: Array, vertices: NDArray[np.floating], faces
             scale = 1 / (rays @ across)
             u, v, distance = (rays @ left) * scale, (rays @ right) * scale, height * scale
             hit = (u >= -1e-6) & (v >= -1e-6) & (u + v <= 1 + 1e-6) & (distance > 0)
-        distance[~hit] = np.inf
-        nearest = distance.argmin(axis=1)
+        distance[~hit] = -np.inf if last else np.inf
+        met = distance.argmax(axis=1) if last else distance.argmin(axis=1)
         row = np.arange(len(rays))
-        if not np.isfinite(distance[row, nearest]).all():
-            raise ValueError(f"{np.isinf(distance[row, nearest]).sum()} rays meet no triangle")
-        u, v = u[row, nearest], v[row, nearest]
-        index.append(faces[nearest])
+        if not np.isfinite(distance[row, met]).all():
+            raise ValueError(f"{np.isinf(distance[row, met]).sum()} rays meet no triangle")
+        u, v = u[row, met], v[row, met]
+        index.append(faces[met])
         weights.append(np.stack([1 - u - v, u, v], axis=1))
     return Anchors(np.concatenate(index).astype(np.int64), np.concatenate(weights).astype(np.float32))
 

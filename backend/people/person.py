@@ -10,6 +10,8 @@ from backend.people.clothes import clothes
 from backend.people.eyes import eye_surfaces
 from backend.people.glasses import glasses
 from backend.people.hair import hair
+from backend.people.hat_hair import covered, covered_surface
+from backend.people.headwear import headwear
 from backend.people.jewellery import jewellery
 from backend.people.limbs import with_limbs
 from backend.people.mouth import mouth_surfaces
@@ -25,6 +27,11 @@ def make_person(seed: int) -> Person:
     neutral = head_model().neutral(identity).astype(np.float32)
     worn = clothes(seed, traits, neutral)
     grown = hair(seed, traits, neutral)
+    hat = headwear(seed, traits, neutral)
+    coat, locks = grown.surfaces, grown.strands
+    if hat:
+        coat = tuple(left for sheet in coat if (left := covered_surface(sheet, hat)))
+        locks = tuple(shown for hairs in locks if (shown := covered(hairs, hat)))
     spectacles = glasses(seed, traits, neutral)
     jewels = jewellery(seed, traits, neutral, worn.neckline)
     surfaces = (
@@ -32,14 +39,16 @@ def make_person(seed: int) -> Person:
         *eye_surfaces(seed, traits, neutral),
         *mouth_surfaces(seed, traits, neutral),
         *worn.surfaces,
-        *grown.surfaces,
+        *coat,
+        *(hat.surfaces if hat else ()),
         *jewels.surfaces,
         *(spectacles.surfaces if spectacles else ()),
     )
-    strands = (*brows_and_lashes(seed, traits, neutral), *grown.strands)
+    strands = (*brows_and_lashes(seed, traits, neutral), *locks)
     style = {
         "clothes": worn.style,
         "hair": grown.style,
+        "headwear": hat.style if hat else "none",
         "glasses": spectacles.style if spectacles else "none",
         "jewellery": jewels.style,
     }

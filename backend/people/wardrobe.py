@@ -29,6 +29,17 @@ GARMENTS: dict[str, tuple[float, float, float]] = {
 SCARF = 0.06
 GLASSES, SUNGLASSES = 0.29, 0.06
 HEADWEAR = 0.10
+HATS_WORN = {
+    "beanie": 24.0,
+    "cap": 26,
+    "brimmed hat": 14,
+    "straw hat": 6,
+    "bucket hat": 6,
+    "beret": 8,
+    "helmet": 5,
+    "turban": 4,
+    "bandana": 6,
+}
 HEADSCARF = 0.03
 HAIR_BAND = 0.03
 NECKLACE = (0.05, 0.08, 0.28)
