@@ -19,8 +19,12 @@ _YEARS = (1.0, 4.0, 11.0, 16.0, 25.0, 60.0, 92.0)
 _ANNY_AGE = (0.05, 0.215, 0.415, 0.6, 0.67, 0.85, 1.0)
 ARBITRARY_SHARE = 0.15
 LOCAL_SPREAD = 0.8  # of the local shapes that Anny's whole range allows: faces at its ends look like caricatures
-_UPPER_LIP, _LOWER_LIP = [13, 82, 312, 81, 311, 80, 310], [14, 87, 317, 178, 402, 88, 318]
-LIPS_APART = (0.0002, 0.0007)  # metres less than the mean head's, whose landmarks lie a little outside
+# Landmarks that face each other across the lips (seven pairs) and the lids, and how far from the mean head's distance
+# they may be, metres: landmarks lie a little outside the line where lips meet
+_ABOVE = [13, 82, 312, 81, 311, 80, 310, 159, 386, 158, 385, 160, 387]
+_BELOW = [14, 87, 317, 178, 402, 88, 318, 145, 374, 153, 380, 144, 373]
+_LEAST = np.repeat(np.array([-0.0007, -0.0025], np.float32), (7, 6))
+_MOST = np.repeat(np.array([-0.0002, 0.0010], np.float32), (7, 6))
 FILE = Path(__file__).with_name("phenotype.npz")
 
 
@@ -119,21 +123,21 @@ def draw_identity(seed: int, traits: Traits) -> Array:
     # children's faces differ less than adults'
     spread = LOCAL_SPREAD * float(np.interp(traits.age, (4, 18), (0.6, 1)))
     own = local @ random.normal(0, spread, len(local)).astype(np.float32)
-    return _with_lips_met(np.asarray((phenotype.features() @ regression)[0] + own, np.float32))
+    return _at_rest(np.asarray((phenotype.features() @ regression)[0] + own, np.float32))
 
 
 @lru_cache(maxsize=1)
-def _lip_gaps() -> tuple[Array, Array]:
-    """[7] metres between the mean head's inner lips, and [80, 7] how they change with identity."""
+def _openings() -> tuple[Array, Array]:
+    """[O] metres that the mean head's lips and lids are apart, and [80, O] how they change with identity."""
     found, model = correspondence(), head_model()
-    above, below = found.on(model.mean)[_UPPER_LIP, 2], found.on(model.mean)[_LOWER_LIP, 2]
+    above, below = found.on(model.mean)[_ABOVE, 2], found.on(model.mean)[_BELOW, 2]
     change = found.on(model.identity)[:, :, 2]
-    return (above - below).astype(np.float32), (change[:, _UPPER_LIP] - change[:, _LOWER_LIP]).astype(np.float32)
+    return (above - below).astype(np.float32), (change[:, _ABOVE] - change[:, _BELOW]).astype(np.float32)
 
 
-def _with_lips_met(identity: Array) -> Array:
-    """An identity nearby whose lips touch at rest: they neither part nor sink into each other."""
-    mean, change = _lip_gaps()
-    gap = mean + identity @ change
-    wrong = gap - np.clip(gap, mean - LIPS_APART[1], mean - LIPS_APART[0])
-    return np.asarray(identity - wrong @ np.linalg.pinv(change, rcond=0.1), np.float32)
+def _at_rest(identity: Array) -> Array:
+    """An identity nearby whose lips meet, neither parted nor sunk into each other, and whose eyes do not stare."""
+    mean, change = _openings()
+    opening = mean + identity @ change
+    wrong = opening - np.clip(opening, mean + _LEAST, mean + _MOST)
+    return np.asarray(identity - wrong @ np.linalg.pinv(change, rcond=0.05), np.float32)
