@@ -12,8 +12,10 @@ def main() -> None:
     """Run the command and end the process with its exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):  # while Python loads it, an interruption ends it at once
         signal.signal(number, lambda *_: os._exit(EXIT_INTERRUPTED))
+    from backend.allocator import keep_freed_memory
     from backend.cli import main as command
 
+    keep_freed_memory()
     status = command()
     for stream in (sys.stdout, sys.stderr):
         with suppress(BrokenPipeError):

@@ -31,6 +31,7 @@ RANKS = {
     "server": 4,
     "farm": 4,
     "doctor": 4,
+    "allocator": 1,
     "blenders": 1,
     "terminal": 4,
     "arguments": 4,

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import zmq
 
+from backend.allocator import keep_freed_memory
 from shared import messages as wire
 from shared.connection import process_alive
 from shared.errors import Cancelled, LimnerError
@@ -141,6 +142,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server tells when to end
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: never outlive a server that was killed
+    keep_freed_memory()
     return Worker(WorkerSettings(**json.loads(sys.stdin.read()))).run()
 
 
