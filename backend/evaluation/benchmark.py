@@ -224,6 +224,8 @@ def _results(answers: list[dict[str, Any]], makings: int) -> list[Result]:
 def _real3d_results(answers: list[dict[str, Any]]) -> list[Result]:
     lifted, made, exact, fast, memory = answers
     return [
+        Result("image to planes, laid out while the face is found", lifted["prepare_seconds"], "s"),
+        Result("image to planes, the first time", lifted["first_seconds"], "s"),
         _many("image to planes", lifted["seconds"], "s", 2.0),
         Result("reconstruct, the whole command", made["wall_seconds"], "s"),
         Result("reconstruct, peak memory", made["peak_mib"], "MiB", REAL3D_MIB),

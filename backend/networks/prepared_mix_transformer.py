@@ -45,23 +45,20 @@ class PackedLinear(nn.Module):
 
 
 class PackedReduction(nn.Module):
-    """A convolution whose patches touch and do not overlap."""
-
-    weight: Tensor
-    bias: Tensor
+    """A convolution whose patches touch and do not overlap: a linear layer over their pixels."""
 
     def __init__(self, convolution: nn.Conv2d, dtype: torch.dtype) -> None:
         super().__init__()
-        self.stride = list(convolution.stride)
-        weight = convolution.weight.detach().to(dtype)
-        packed = torch.ops.mkldnn._reorder_convolution_weight(weight, [0, 0], self.stride, [1, 1], 1)
-        self.register_buffer("weight", packed, persistent=False)
-        self.register_buffer("bias", convolution.bias.detach().to(dtype), persistent=False)
+        self.side = convolution.stride[0]
+        weight = convolution.weight.permute(0, 2, 3, 1).flatten(1)
+        self.linear = PackedLinear(weight, convolution.bias, dtype, PIXELS)
 
     def forward(self, image: Tensor) -> Tensor:
-        """[B, C, H, W] -> [B, C, H / s, W / s]."""
-        where = (self.weight, self.bias, [0, 0], self.stride, [1, 1], 1)
-        return torch.ops.mkldnn._convolution_pointwise(image, *where, "none", [], "")
+        """[B, C, H, W] -> [B, C, H / s, W / s]; s divides H and W."""
+        pixels = image.permute(0, 2, 3, 1).unflatten(2, (-1, self.side)).unflatten(1, (-1, self.side))
+        patches = pixels.transpose(2, 3)  # [B, H / s, W / s, s, s, C]
+        tokens = patches.flatten(3).flatten(0, 2)
+        return self.linear(tokens).unflatten(0, patches.shape[:3]).permute(0, 3, 1, 2)
 
 
 class PreparedAttention(nn.Module):

@@ -20,11 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .minimal_filtering import toom_cook
+from .packed_convolution import product
 from .pixel_sums import PixelSums
 
 ALGORITHM = toom_cook(3)
 TILE, PRODUCTS = ALGORITHM.inverse.shape  # along an axis
-STRIP = 5 << 20  # bytes of combined rows at a time
+TILES = 256  # at a time: they stay in the last cache, and their products are large enough to be fast
 
 
 class TiledConvolution(nn.Module):
@@ -48,13 +49,14 @@ class TiledConvolution(nn.Module):
         self.slope = slope
         self.dilation = dilation
         self.outputs = len(bias)
-        taps = torch.from_numpy(ALGORITHM.taps)
-        kernels = torch.einsum("ka,lb,oiab->lkoi", taps, taps, weight.detach().double())
+        # [products across * products down, 9], in float32: networks are prepared at every start, and wide in places
+        taps = torch.from_numpy(np.einsum("ka,lb->lkab", ALGORITHM.taps, ALGORITHM.taps).reshape(PRODUCTS**2, 9))
+        kernels = product(taps.float(), weight.detach().float().flatten(2).flatten(0, 1).T)
         # the products whose combination is one everywhere, so that the bias needs no pass of its own
         ones = torch.from_numpy(np.linalg.lstsq(ALGORITHM.inverse, np.ones(TILE), rcond=None)[0])
         biases = torch.einsum("l,k,o->lko", ones, ones, bias.detach().double())
         self.register_buffer("bias", biases.flatten().to(dtype), persistent=False)
-        grouped = kernels.flatten(0, 2)[..., None, None].to(dtype).contiguous()
+        grouped = kernels.reshape(-1, weight.shape[1], 1, 1).to(dtype)
         self._packed = torch.backends.mkldnn.is_available()
         if self._packed:  # laid out once for oneDNN, which else does it at every call
             grouped = torch.ops.mkldnn._reorder_convolution_weight(
@@ -77,8 +79,7 @@ class TiledConvolution(nn.Module):
         out = source.new_empty(batch, height, width, self.outputs)
         side = TILE * self.dilation
         across = -(-width // side) * self.dilation
-        size = self.dilation * across * PRODUCTS**2 * max(channels, self.outputs) * source.element_size()
-        step = max(1, STRIP // size) * side
+        step = max(1, TILES // (self.dilation * across)) * side
         for index, (picture, made) in enumerate(zip(source, out, strict=True)):
             for top in range(0, height, step):
                 end = min(top + step, height)

@@ -31,7 +31,7 @@ def drawn(inputs: int, outputs: int, size: tuple[int, int], batch: int = 1) -> t
 def test_tiles_give_what_the_direct_sum_gives(
     inputs: int, outputs: int, size: tuple[int, int], batch: int, dilation: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiled_convolution, "STRIP", 1 << 14)  # several strips even of small maps
+    monkeypatch.setattr(tiled_convolution, "TILES", 4)  # several strips even of small maps
     image, weight, bias = drawn(inputs, outputs, size, batch)
     added = torch.randn(batch, outputs, *size)
     plain = F.conv2d(image.double(), weight.double(), bias.double(), padding=dilation, dilation=dilation)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from backend.avatars.real3d.network import Real3DConfig, Real3DNetwork
-from backend.avatars.real3d.renderer import Inputs, Painted, PortraitRenderer, canonical_planes
+from backend.avatars.real3d.renderer import Inputs, Painted, PlaneLifting, PortraitRenderer
 from tests.parity.fixtures import Parity
 
 STAGE = "e2e_frame"
@@ -25,7 +25,7 @@ def network(parity: Parity) -> Real3DNetwork:
 def inputs(parity: Parity, network: Real3DNetwork) -> Inputs:
     pictures = parity.arrays("inputs_images")
     return Inputs(
-        planes=canonical_planes(network, pictures["ref_head_img"].transpose(1, 2, 0)),
+        planes=PlaneLifting(network)(pictures["ref_head_img"].transpose(1, 2, 0)),
         canonical=parity.image("cano_secc"),
         source=parity.image("src_secc"),
         torso=parity.image("ref_torso_img"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 
 from backend.avatars.real3d.avatar import Real3DAvatar
@@ -11,7 +13,7 @@ from backend.avatars.real3d.face import AnnyFace
 from backend.avatars.real3d.network import PICTURE_SIZE
 from backend.avatars.real3d.portrait import BaselPortrait, Portrait
 from backend.avatars.real3d.preparation import Preparation, prepare
-from backend.avatars.real3d.renderer import canonical_planes
+from backend.avatars.real3d.renderer import PlaneLifting
 from backend.avatars.real3d.weights import PortraitWeights
 from backend.avatars.zera.avatar import ZeraAvatar
 from backend.avatars.zera.build import lift
@@ -99,8 +101,10 @@ def build_avatar(
     Raises:
         LimnerError: what :func:`build_portrait` and reading the weights raise.
     """
-    portrait, report = build_portrait(picture, PICTURE_SIZE, part(progress, 0.0, 0.6), basel)
-    progress(0.6, "lifting the picture into planes")
-    planes = canonical_planes(weights.network(device), portrait.head)
+    with ThreadPoolExecutor(1) as beside:  # the network is laid out for the processor while the face is found
+        lifting = beside.submit(lambda: PlaneLifting(weights.network(device)))
+        portrait, report = build_portrait(picture, PICTURE_SIZE, part(progress, 0.0, 0.6), basel)
+        progress(0.6, "lifting the picture into planes")
+        planes = lifting.result()(portrait.head)
     progress(1.0, "reconstructed")
     return Real3DAvatar(portrait, planes, weights, device), report

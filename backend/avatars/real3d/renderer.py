@@ -136,15 +136,25 @@ def _flat(painted: Painted) -> tuple[Tensor, ...]:
     return (*painted[:3], *painted.rendered)
 
 
-@torch.inference_mode()
-def canonical_planes(network: Real3DNetwork, head: NDArray[np.uint8]) -> Tensor:
-    """[S, S, 3] uint8 hair and face on black -> [1, 3, C * D, P, P] the photograph's planes."""
-    device = network.lambda_pertube_secc.device
-    backbone = network.cano_img2plane_backbone
-    if device.type == "cpu":
-        backbone = PreparedImageToPlane(backbone)
-    channels = backbone(network_picture(head, device))
-    return planes_from_channels(channels, network.config.plane_depth).contiguous().cpu()
+class PlaneLifting:
+    """The network that lifts a photograph into planes, prepared as its device wants it.
+
+    Args:
+        network: with the weights, as they are now.
+    """
+
+    @torch.no_grad()
+    def __init__(self, network: Real3DNetwork) -> None:
+        backbone = network.cano_img2plane_backbone
+        self._device = network.lambda_pertube_secc.device
+        self._depth = network.config.plane_depth
+        self._backbone = PreparedImageToPlane(backbone) if self._device.type == "cpu" else backbone
+
+    @torch.inference_mode()
+    def __call__(self, head: NDArray[np.uint8]) -> Tensor:
+        """[S, S, 3] uint8 hair and face on black -> [1, 3, C * D, P, P] the photograph's planes."""
+        channels = self._backbone(network_picture(head, self._device))
+        return planes_from_channels(channels, self._depth).contiguous().cpu()
 
 
 def network_picture(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
