@@ -9,7 +9,7 @@ from OpenGL import GL as gl
 from backend.capture.graphics import FAR, NEAR, compile_program
 from backend.people.scene import Layer
 
-SAMPLES = 4  # of every pixel, what llvmpipe has
+SAMPLES = 4  # of every pixel, two by two; llvmpipe's own multisampling takes twice as long
 MOST_PARTS = 128  # surfaces and strands of one person
 # texture units of all programs
 UNITS = {
@@ -28,7 +28,6 @@ UNITS = {
 }
 FRAME_BLOCK, PARTS_BLOCK = 0, 1  # binding points of the uniform blocks
 _HEADER = f"""#version 330 core
-#extension GL_ARB_sample_shading : require
 #define SAMPLES {SAMPLES}
 #define PARTS {MOST_PARTS}
 #define MOUTH {int(Layer.MOUTH)}

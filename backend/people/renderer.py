@@ -141,8 +141,8 @@ class Renderer:
         gl.glDepthFunc(gl.GL_ALWAYS)
         gl.glUseProgram(self._programs.resolve.name)
         for name, texture in zip(("colours", "normals"), targets.samples.colours):
-            _bind(gl.GL_TEXTURE_2D_MULTISAMPLE, name, texture)
-        _bind(gl.GL_TEXTURE_2D_MULTISAMPLE, "depths", targets.samples.depth)
+            _bind(gl.GL_TEXTURE_2D, name, texture)
+        _bind(gl.GL_TEXTURE_2D, "depths", targets.samples.depth)
         gl.glBindVertexArray(self._screen)
         gl.glDrawArrays(gl.GL_TRIANGLES, 0, 3)
         gl.glDepthFunc(gl.GL_LESS)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from OpenGL import GL as gl
 
-from backend.people.programs import SAMPLES
 from backend.people.shadows import RANGE, SIZE
 from shared.errors import LimnerError
 
@@ -21,13 +20,9 @@ _FORMATS = {  # format, type for an upload of nothing
 }
 
 
-def picture_texture(kind: int, width: int, height: int, sampled: bool = False) -> int:
-    """A texture for one value a pixel, or ``SAMPLES`` values where it is sampled."""
+def picture_texture(kind: int, width: int, height: int) -> int:
+    """An empty texture of one value a pixel."""
     name = gl.glGenTextures(1)
-    if sampled:
-        gl.glBindTexture(gl.GL_TEXTURE_2D_MULTISAMPLE, name)
-        gl.glTexImage2DMultisample(gl.GL_TEXTURE_2D_MULTISAMPLE, SAMPLES, kind, width, height, True)
-        return int(name)
     gl.glBindTexture(gl.GL_TEXTURE_2D, name)
     gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, kind, width, height, 0, *_FORMATS[kind], None)
     for parameter in (gl.GL_TEXTURE_MIN_FILTER, gl.GL_TEXTURE_MAG_FILTER):
@@ -52,13 +47,13 @@ def moments_texture(count: int) -> int:
 class Target:
     """A frame buffer over colour textures and a depth texture, all of one size."""
 
-    def __init__(self, width: int, height: int, colours: Sequence[int], depth: int, sampled: bool = False) -> None:
+    def __init__(self, width: int, height: int, colours: Sequence[int], depth: int) -> None:
         self.width, self.height = width, height
         self.colours = tuple(colours)
         self.depth = depth
         self._name = gl.glGenFramebuffers(1)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._name)
-        kind = gl.GL_TEXTURE_2D_MULTISAMPLE if sampled else gl.GL_TEXTURE_2D
+        kind = gl.GL_TEXTURE_2D
         for index, texture in enumerate(self.colours):
             gl.glFramebufferTexture2D(gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0 + index, kind, texture, 0)
         gl.glFramebufferTexture2D(gl.GL_FRAMEBUFFER, gl.GL_DEPTH_ATTACHMENT, kind, depth, 0)
@@ -108,7 +103,7 @@ class PictureTargets:
     """Everything that pictures of one size are drawn through.
 
     Attributes:
-        samples: colour, normal and depth of every sample.
+        samples: colour, normal and depth of every sample, two by two a pixel.
         pixels: what ``resolve.frag.glsl`` makes of them.
         lit: linear radiance, and the three layer textures of ``pixels``.
         open: texture of the share of the surroundings that reaches each pixel.
@@ -118,11 +113,11 @@ class PictureTargets:
     def __init__(self, width: int, height: int) -> None:
         self.size = (width, height)
 
-        def texture(kind: int, sampled: bool = False) -> int:
-            return picture_texture(kind, width, height, sampled)
+        def texture(kind: int, scale: int = 1) -> int:
+            return picture_texture(kind, scale * width, scale * height)
 
-        colours = [texture(gl.GL_RGBA8, True), texture(gl.GL_RGBA16F, True)]
-        self.samples = Target(width, height, colours, texture(gl.GL_DEPTH_COMPONENT32F, True), True)
+        colours = [texture(gl.GL_RGBA8, 2), texture(gl.GL_RGBA16F, 2)]
+        self.samples = Target(2 * width, 2 * height, colours, texture(gl.GL_DEPTH_COMPONENT32F, 2))
         kinds = [gl.GL_RGBA32F, gl.GL_RGBA32F, gl.GL_RGBA8, gl.GL_RGBA16F, *[gl.GL_RGBA8] * 4]
         depth = texture(gl.GL_DEPTH_COMPONENT32F)
         self.pixels = Target(width, height, [texture(kind) for kind in kinds], depth)

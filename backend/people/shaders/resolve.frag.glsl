@@ -1,7 +1,7 @@
 // From samples to pixels: what is shaded still, what is not, and what each pixel shows
-uniform sampler2DMS colours;
-uniform sampler2DMS normals;
-uniform sampler2DMS depths;
+uniform sampler2D colours;
+uniform sampler2D normals;
+uniform sampler2D depths;
 layout(std140) uniform Parts {
     vec4 parts[PARTS];  // specular, roughness, subsurface, layer (16 more for strands)
 };
@@ -23,11 +23,12 @@ void main() {
     seen = surface = albedo = strands = material = vec4(0.0);
     float nearest = 1.0, nearest_surface = 1.0, nearest_strand = 1.0;
     for (int s = 0; s < SAMPLES; ++s) {
-        vec4 normal_part = texelFetch(normals, pixel, s);
+        ivec2 at = 2 * pixel + ivec2(s & 1, s >> 1);
+        vec4 normal_part = texelFetch(normals, at, 0);
         int part = int(normal_part.w);
         if (part == 0) continue;
-        vec3 colour = texelFetch(colours, pixel, s).rgb;
-        float depth = texelFetch(depths, pixel, s).r;
+        vec3 colour = texelFetch(colours, at, 0).rgb;
+        float depth = texelFetch(depths, at, 0).r;
         if (depth < nearest) {
             nearest = depth;
             seen.xyz = normal_part.xyz;

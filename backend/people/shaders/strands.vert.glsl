@@ -62,7 +62,7 @@ void main() {
     }
     vec3 view = eye.xyz - place;
     float depth = dot(to_clip * vec4(place, 1.0), vec4(0.0, 0.0, 0.0, 1.0));
-    float drawn = max(half_width, 0.5 * depth * eye.w);
+    float drawn = max(half_width, 0.25 * depth * eye.w);
     cover = half_width / drawn;
     vec3 across = normalize(cross(along, view) + 1e-9);
     view = normalize(view);
