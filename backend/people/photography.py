@@ -79,3 +79,20 @@ def _without_shoulder(shown: Array) -> Array:
 _MOST = 16.0  # light that is white for certain
 _CURVE = _shoulder(_encode(np.linspace(0, np.sqrt(_MOST), 8192) ** 2)).astype(np.float32)
 _LINEAR = _decode(_without_shoulder(np.arange(256) / 255)).astype(np.float32)  # of background pixels
+
+
+def draw_photography(random: np.random.Generator) -> Photography:
+    """A camera and its development: most pictures good, some blurred, noisy, flat, grey or squeezed."""
+    poor = random.random() < 0.2
+    grey = random.random() < 0.05
+    red, green, blue = np.exp(random.normal(0, 0.04, 3))
+    return Photography(
+        blur=float(random.uniform(0.3, 0.9) if not poor else random.uniform(0.6, 2.2)),
+        noise=float(random.uniform(0, 0.015) if not poor else random.uniform(0.01, 0.08)),
+        exposure=float(np.exp(random.normal(0, 0.15))),
+        contrast=float(np.clip(random.normal(1.05, 0.1), 0.75, 1.35)),
+        saturation=0.0 if grey else float(np.clip(random.normal(1.0, 0.15), 0.5, 1.5)),
+        tint=(float(red), float(green), float(blue)),
+        jpeg=0 if random.random() < 0.4 else int(random.integers(35 if poor else 75, 98)),
+        seed=int(random.integers(1 << 31)),
+    )

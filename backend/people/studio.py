@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from backend.people.cameras import aimed_camera
 from backend.people.scene import Light, Lighting, Shot
 from shared.arkit import ARKIT_INDEX
 from shared.camera import Camera
@@ -18,19 +19,9 @@ def portrait_camera(size: int, yaw: float = 0.0, pitch: float = 0.0, height: flo
         pitch: degrees; above 0 it stands above the eyes.
         height: metres that the picture spans at the head; .56 shows head and shoulders.
     """
-    distance = 1.6
     turn, rise = np.radians(yaw), np.radians(pitch)
     away = np.array([np.sin(turn) * np.cos(rise), -np.cos(turn) * np.cos(rise), np.sin(rise)])
-    target = np.array([0.0, -0.02, -0.06])
-    forward = -away
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation
-    matrix[:3, 3] = -rotation @ (target + away * distance)
-    focal = size * distance / height
-    return Camera(np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]]), matrix, size, size)
+    return aimed_camera(np.array([0.0, -0.02, -0.06]), away, 1.6, height, size)
 
 
 def studio_shot(
