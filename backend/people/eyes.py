@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from backend.head.model import EYE, EYE_CAVITY, head_model
-from backend.people.head_parts import faces_of, part
+from backend.head.model import EYE, EYE_CAVITY, SKIN, head_model
+from backend.people.head_parts import faces_of, moved_by, part
 from backend.people.randomness import stream
 from backend.people.scene import Array, Layer, Material, Surface, Traits
 
@@ -19,7 +19,17 @@ RINGS, SECTORS = 22, 36
 SIZE = 256  # texels
 REACH = np.radians(105)  # of the textured cap, from the middle of the pupil
 GAZE = np.radians(4.0)  # the model's lids are open about a place this far below straight ahead
-IRIS = np.radians(21.5)  # seen from the middle of the ball: a radius of 5.9 mm on MakeHuman's large balls
+IRIS = np.radians(23.0)  # seen from the middle of the ball: a radius of about 5.9 mm on MakeHuman's large balls
+SET_BACK, CLEARANCE = 0.0006, 0.00025  # metres: from the head model's ball, and between ball and lids
+_NARROW: tuple[dict[str, float], ...] = (  # expressions in which lids and ball come close
+    {},
+    {"eyeSquint": 1},
+    {"eyeSquint": 1, "cheekSquint": 1},
+    {"eyeBlink": 0.5},
+    {"eyeBlink": 1},
+    {"eyeLookDown": 1, "eyeLookOut": 1},
+    {"eyeLookDown": 1, "eyeLookIn": 1},
+)
 # Iris colours, outer and inner part, from dark to light
 _IRISES = np.array(
     [
@@ -37,7 +47,7 @@ def eye_surfaces(seed: int, traits: Traits, neutral: Array) -> tuple[Surface, ..
     balls = _balls()
     return (
         Surface(
-            np.concatenate([balls.spread[side] @ neutral[balls.coarse[side]] for side in (0, 1)]).astype(np.float32),
+            np.concatenate([_placed(neutral, lids, balls.direction) for lids in _lids()]),
             balls.faces,
             np.ones((len(balls.uv), 3), np.float32),
             Layer.EYES,
@@ -53,17 +63,59 @@ def eye_surfaces(seed: int, traits: Traits, neutral: Array) -> tuple[Surface, ..
 
 
 @dataclass(frozen=True, eq=False)
+class _Lids:
+    """What narrows the room of one eye.
+
+    Args:
+        ball: [B] the head model's vertices of the eyeball.
+        skin: [L] those of the lids' outside.
+        ball_moved: [E, B, 3] metres, under each of ``_NARROW``. skin_moved: [E, L, 3].
+    """
+
+    ball: NDArray[np.int64]
+    skin: NDArray[np.int64]
+    ball_moved: Array
+    skin_moved: Array
+
+
+def _placed(neutral: Array, lids: _Lids, direction: Array) -> Array:
+    """[N, 3] a sphere in the place of the head's ball, small enough to stay behind the lids when they narrow."""
+    ball = neutral[lids.ball]
+    middle = ball.mean(axis=0)
+    radius = np.linalg.norm(ball - middle, axis=1)
+    middle = middle + (0, SET_BACK, 0)
+    # linear actions swell a ball as they turn it
+    swollen = np.linalg.norm(ball + lids.ball_moved - middle, axis=2).max(axis=1) / radius.max()
+    room = np.linalg.norm(neutral[lids.skin] + lids.skin_moved - middle, axis=2).min(axis=1) - CLEARANCE
+    fitting = np.clip((room / swollen.clip(1, 1.04)).min(), 0.88 * radius.mean(), radius.mean())
+    return np.asarray(middle + fitting * direction, np.float32)
+
+
+@lru_cache(maxsize=1)
+def _lids() -> tuple[_Lids, _Lids]:
+    """Right and left."""
+    model = head_model()
+    sides = []
+    for side, name in ((-1, "Right"), (1, "Left")):
+        ball = np.flatnonzero((model.region == EYE) & (model.mean[:, 0] * side > 0))
+        away = np.linalg.norm(model.mean - model.mean[ball].mean(axis=0), axis=1)
+        near = (away > 0.0163) & (away < 0.026) & (model.mean[:, 1] < -0.085)
+        skin = np.flatnonzero((model.region == SKIN) & near)
+        narrow = tuple({action + name: value for action, value in one.items()} for one in _NARROW)
+        sides.append(_Lids(ball, skin, moved_by(narrow, ball), moved_by(narrow, skin)))
+    return sides[0], sides[1]
+
+
+@dataclass(frozen=True, eq=False)
 class _Balls:
     """Finer balls over the head model's, right and left.
 
     Args:
-        coarse: the head model's vertices of each ball.
-        spread: for each ball [N, C], what each of its fine vertices takes of the coarse ones.
+        direction: [N, 3] unit vectors from the middle of a ball to its vertices, the pupil's middle first.
         faces: [F, 3]. uv: [2N, 2]. carriers: [2N, 3]. carrier_weights: [2N, 3].
     """
 
-    coarse: tuple[NDArray[np.int64], ...]
-    spread: tuple[Array, ...]
+    direction: Array
     faces: NDArray[np.int32]
     uv: Array
     carriers: NDArray[np.int32]
@@ -87,22 +139,18 @@ def _balls() -> _Balls:
     fan = np.stack([np.zeros(SECTORS, int), ring[0], after[0]], axis=1)
     one = np.concatenate([fan, quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     uv = 0.5 + 0.5 * _radius(polar[:, :1]) * np.stack([np.cos(polar[:, 1]), np.sin(polar[:, 1])], axis=1)
-    coarse, spread, carriers, weights = [], [], [], []
+    carriers, weights = [], []
     for side in (-1, 1):
         members = np.flatnonzero((model.region == EYE) & (model.mean[:, 0] * side > 0))
         ball = model.mean[members]
         centre = (ball.min(axis=0) + ball.max(axis=0)) / 2
         outward = (ball - centre) / np.linalg.norm(ball - centre, axis=1, keepdims=True)
-        coarse.append(members)
-        # places are smooth in direction, so a cubic polynomial carries them from coarse to fine
-        spread.append((_cubic(direction) @ np.linalg.pinv(_cubic(outward))).astype(np.float32))
         faces = model.faces[np.isin(model.faces, members).all(axis=1)]
         corner, weight = _pierced(outward[np.searchsorted(members, faces)], direction)
         carriers.append(faces[corner])
         weights.append(weight)
     return _Balls(
-        tuple(coarse),
-        tuple(spread),
+        direction.astype(np.float32),
         np.concatenate([one, one + len(direction)]).astype(np.int32),
         np.concatenate([uv, uv]).astype(np.float32),
         np.concatenate(carriers).astype(np.int32),
@@ -113,33 +161,6 @@ def _balls() -> _Balls:
 def _radius(angle: NDArray[np.floating]) -> NDArray[np.floating]:
     """Radius on the texture in [0, 1] of an angle from the pupil's middle: the iris gets 40 % of it."""
     return np.asarray((angle / REACH) ** 0.58)
-
-
-def _cubic(direction: NDArray[np.floating]) -> NDArray[np.floating]:
-    """[N, 3] -> [N, 16] polynomials up to the third degree that suffice on a sphere."""
-    x, y, z = direction.T
-    one = np.ones_like(x)
-    return np.stack(
-        [
-            one,
-            x,
-            y,
-            z,
-            x * y,
-            y * z,
-            z * x,
-            x * x - z * z,
-            y * y,
-            x**3,
-            y**3,
-            z**3,
-            x * y * z,
-            x * y * y,
-            z * y * y,
-            x * x * z,
-        ],
-        axis=1,
-    )
 
 
 def _pierced(corners: NDArray[np.floating], direction: NDArray[np.floating]) -> tuple[NDArray[np.int64], Array]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from backend.head.model import head_model
 from backend.people.scene import Array, Layer, Material, Surface
+from shared.arkit import ARKIT_INDEX
 
 
 def faces_of(*regions: int) -> NDArray[np.int32]:
@@ -38,3 +39,12 @@ def part(faces: NDArray[np.int32], neutral: Array, colour: Array, layer: Layer, 
         carriers=np.stack([used] * 3, axis=1).astype(np.int32),
         carrier_weights=weights,
     )
+
+
+def moved_by(expressions: tuple[dict[str, float], ...], vertices: NDArray[np.int64]) -> Array:
+    """[E, M, 3] metres that expressions, by ARKit names, move [M] of the head model's vertices."""
+    coefficients = np.zeros((len(expressions), len(ARKIT_INDEX)), np.float32)
+    for row, expression in zip(coefficients, expressions, strict=True):
+        for name, value in expression.items():
+            row[ARKIT_INDEX[name]] = value
+    return np.asarray(np.tensordot(coefficients, head_model().actions[:, vertices], axes=1), np.float32)

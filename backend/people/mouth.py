@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import lru_cache
 
-from backend.head.model import GUM, MOUTH_CAVITY, TEETH, TONGUE, head_model
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from backend.head.model import GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, head_model
 from backend.head.teeth import COLUMNS_A_TOOTH, ROWS, TEETH_AN_ARCH
-from backend.people.head_parts import faces_of, part
+from backend.people.head_parts import faces_of, moved_by, part
+from backend.people.normals import vertex_normals
 from backend.people.randomness import stream
 from backend.people.scene import Array, Layer, Material, Surface, Traits
+
+CLEARANCE = 0.0008  # metres between teeth and the skin before them
+_NARROW: tuple[dict[str, float], ...] = (  # expressions that press the skin onto the teeth
+    {},
+    {"mouthSmileLeft": 1, "mouthSmileRight": 1},
+    {"mouthSmileLeft": 1, "mouthSmileRight": 1, "jawOpen": 0.4},
+    {"mouthRollLower": 1, "mouthRollUpper": 1},
+    {"mouthRollLower": 0.8, "mouthRollUpper": 0.8, "mouthFrownLeft": 1, "mouthFrownRight": 1},
+)
 
 
 def mouth_surfaces(seed: int, traits: Traits, neutral: Array) -> tuple[Surface, ...]:
@@ -41,6 +55,7 @@ def _teeth(random: np.random.Generator, traits: Traits, neutral: Array, flesh: A
     crooked = random.beta(1.2, 4)
     heads, colour = neutral.copy(), np.zeros_like(neutral)
     for arch in np.split(members, 2):
+        heads[arch, 1] += _too_near(neutral, arch)
         lean = (
             random.normal(0, 4e-4 * crooked, TEETH_AN_ARCH)[tooth]
             + random.normal(0, 9e-4 * crooked, TEETH_AN_ARCH)[tooth] * within
@@ -54,3 +69,26 @@ def _teeth(random: np.random.Generator, traits: Traits, neutral: Array, flesh: A
     gum = model.region == GUM
     colour[gum] = flesh * (1.08, 0.95, 0.95)
     return heads, colour * model.shade[:, None].astype(np.float32)
+
+
+def _too_near(neutral: Array, arch: NDArray[np.int64]) -> float:
+    """Metres that an arch must stand back for skin above and below the lips to stay before it as the mouth moves."""
+    skin = _around_the_lips()
+    front = arch[head_model().mean[arch, 1] < -0.085]
+    needed = 0.0
+    for skin_moved, teeth_moved in zip(moved_by(_NARROW, skin), moved_by(_NARROW, front), strict=True):
+        before, behind = neutral[skin] + skin_moved, neutral[front] + teeth_moved
+        distance, nearest = cKDTree(before[:, [0, 2]]).query(behind[:, [0, 2]])
+        depth = (behind[:, 1] - before[nearest, 1])[distance < 0.003]
+        needed = max(needed, CLEARANCE - float(depth.min(initial=CLEARANCE)))
+    return needed
+
+
+@lru_cache(maxsize=1)
+def _around_the_lips() -> NDArray[np.int64]:
+    """The head model's vertices on the outside of the mouth, without the lips."""
+    model = head_model()
+    x, y, z = model.mean.T
+    mouth = (np.abs(x) < 0.032) & (y < -0.085) & (np.abs(z + 0.075) < 0.03) & (np.abs(z + 0.071) > 0.009)
+    forward = vertex_normals(model.mean.astype(np.float32), faces_of(SKIN))[:, 1] < -0.25
+    return np.flatnonzero((model.region == SKIN) & mouth & forward)

@@ -9,7 +9,7 @@ from backend.head.model import head_model
 from backend.people.hair_colours import hair_colour
 from backend.people.randomness import stream
 from backend.people.scene import Array, Layer, Material, Surface, Traits
-from backend.people.skin_atlas import SIZE, skin_atlas
+from backend.people.skin_atlas import BODY_ROWS, SIZE, skin_atlas
 from backend.people.skin_noise import SkinNoise, skin_noise
 from backend.people.skin_regions import skin_regions
 from backend.people.wrinkles import wrinkles
@@ -120,7 +120,7 @@ def _melanin(random: np.random.Generator, traits: Traits, noise: SkinNoise, mott
         spots = noise.coarse(noise.blotches, random) * (0.3 + regions["temples"] + regions["cheekbones"])
         melanin += 0.22 * np.clip((traits.age - 50) / 40, 0, 1) * (1 - 0.6 * level) * random.random() * spots
     for _ in range(random.poisson(3 if traits.age > 12 else 1)):  # moles
-        row, column = random.integers(SIZE // 5, SIZE, 2)
+        row, column = random.integers((SIZE // 5, 8), (round(SIZE * (0.95 - BODY_ROWS)), SIZE - 8))
         radius = random.uniform(0.9, 2.2)
         low = np.array([row, column]) - 6
         rows, columns = np.mgrid[low[0] : min(low[0] + 13, SIZE), max(low[1], 0) : min(low[1] + 13, SIZE)]
