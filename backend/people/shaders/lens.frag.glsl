@@ -22,9 +22,8 @@ void main() {
     }
     float cover = lens.z + (1.0 - lens.z) * share;
     radiance = vec4(pow(shown, vec3(2.2)) * diffuse * lens.z + mirrored_light, cover);
-    vec4 one[3];
-    for (int i = 0; i < 3; ++i) one[i] = vec4(equal(ivec4(int(lens.w)) - 4 * i, ivec4(0, 1, 2, 3)));
-    layers_0 = vec4(one[0] * lens.z);
-    layers_4 = vec4(one[1] * lens.z);
-    layers_8 = vec4(one[2] * lens.z);
+    ivec4 layer = ivec4(int(lens.w));  // blended by the opacity alone
+    layers_0 = vec4(equal(layer, ivec4(0, 1, 2, 3)));
+    layers_4 = vec4(equal(layer, ivec4(4, 5, 6, 7)));
+    layers_8 = vec4(equal(layer, ivec4(8, 9, 10, 11)));
 }
