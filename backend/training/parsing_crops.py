@@ -12,7 +12,7 @@ from backend.capture.head_frame import HeadFrame, face_map
 from backend.people.person import make_person
 from backend.people.render import render
 from backend.people.scene import Layer, Picture
-from backend.training.parsing_shots import draw_shots
+from backend.people.shots import draw_shots
 
 PICTURES = 4  # of a person
 PICTURE_SIDE = 256  # pixels
@@ -70,4 +70,5 @@ def crop(picture: Picture) -> NDArray[np.uint8]:
 def person_crops(seed: int) -> NDArray[np.uint8]:
     """[PICTURES, 10, CROP_SIDE, CROP_SIDE] of the person of that seed, as :func:`crop` gives them."""
     person = make_person(seed)
-    return np.stack([crop(render(person, shot)) for shot in draw_shots(person, PICTURES, PICTURE_SIDE)])
+    shots = draw_shots(person, seed, PICTURES, PICTURE_SIDE, same_light=False)
+    return np.stack([crop(render(person, shot)) for shot in shots])
