@@ -135,6 +135,7 @@ class _Layout:
         if abs(yaw) > 0.35:  # the cheek is the outline on the side turned away
             away = (u * yaw > 0) & (v > self.brows - 0.1) & (v < 0.1) & (self.beyond < 0.15)
             hair, face = np.where(away, 0.1 * hair, hair), np.where(away, np.maximum(face, 0.5), face)
+            neck = np.where(away & (v < -0.05), 0.1 * neck, neck)  # which the jaw hides
         clothes = _step(v, 0.12, 0.06) + 0.15 * _step(self.under_jaw, 0.05, 0.03)
         clothes = np.maximum(clothes, (1 - falls) * _step(v, -0.25, 0.03))
         clothes = clothes * (self.beyond > 0.03) * (0.15 + 0.85 * _step(v, 0.02, 0.04))

@@ -100,6 +100,14 @@ def test_transparency_limits_the_person() -> None:
     assert segment(rgb, face, alpha).person[300:].max() == 0
 
 
+def test_the_cheek_turned_away_is_no_neck() -> None:
+    _, face = found("painting_pearl_earring")
+    parts = masks("painting_pearl_earring")
+    low, high = sorted(face.points[[RIGHT_CHEEK, CHIN], 1].astype(int))
+    beside_mouth = slice(low, high - int(0.1 * face.side)), slice(0, int(face.points[NOSE_TIP, 0]))
+    assert parts.face[beside_mouth].sum() > 1000 and parts.neck[beside_mouth].sum() < 20
+
+
 def test_large_picture_is_cut_at_its_own_resolution() -> None:
     rgb, _ = found("photo_man_glasses")
     large = cv2.resize(rgb, (2048, 2048), interpolation=cv2.INTER_CUBIC)
