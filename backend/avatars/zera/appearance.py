@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
@@ -20,9 +20,13 @@ from backend.head.smooth import laplacian
 
 PROFILE_BINS = 32
 ORBIT = 0.008  # metres from the lids' rims within which the skin is shaded by brow and crease
-MOUTH_HEIGHT, INNER_LIPS = -0.0698, -0.113  # metres on the mean head: where lips meet, and begin inside
+INNER_LIPS = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]  # mediapipe's, from the right corner to the left
+LIP_THICKNESS = 0.004  # metres behind those landmarks the mouth's inside begins
 MOUTH_REACH = 0.045  # metres around the teeth: skin there is in the mouth's light
 ENAMEL = 1.1  # the brightness of teeth against that of white skin's in the same light, less the lips' shade
+OUTLINE_REACH = 0.004  # metres that colours of what stands in front, a nose, reach over its outline
+STEEPEST = 6.0  # slope of a surface, from where on it counts as an outline
+BESIDE_OUTLINE = (0.006, 0.014)  # metres from there back to what its colours do not belong to
 SURFACE_TOLERANCE = 0.004  # metres: a vertex this far behind the visible surface still belongs to it
 
 
@@ -64,15 +68,18 @@ def skin_appearance(
     weight = np.clip(1 - inside / 255, 1e-3, 1)[..., None].astype(np.float32)
     soft = gaussian_filter(canvas.skin * weight, (blur, blur, 0)) / gaussian_filter(weight, (blur, blur, 0)) / 255
     hair = gaussian_filter(canvas.hair[..., :3].astype(np.float32), (blur, blur, 0)) / 255
-    hairy = (masks.hair[y, x] > 0.5)[:, None]
-    colour = np.where(hairy, hair[y, x], soft[y, x])
+    hairy = masks.hair[y, x] > 0.5
+    colour = np.where(hairy[:, None], hair[y, x], soft[y, x])
     # lids are filled mostly from the skin around the sockets: their own strip of photograph is crease, lashes and shade
     around = _on_upper_rims(model, ORBIT) == 0
-    fallback = _continued(model, colour, np.where(skin, confidence * np.where(around, 1.0, 0.05), 0.0))
+    known = np.where(skin, confidence * np.where(around, 1.0, 0.05), 0.0)
+    fallback = _stand_ins(model, colour, hairy, known, np.where(skin, confidence, 0.0))
     # the inner side of the lips lies in the mouth's shade
     x_mean, y_mean, z_mean = model.mean.T
-    in_mouth = skin & (np.abs(x_mean) < 0.024) & (np.abs(z_mean - MOUTH_HEIGHT) < 0.014) & (y_mean > INNER_LIPS)
-    fallback[in_mouth] *= np.exp((INNER_LIPS - y_mean[in_mouth, None]) / 0.005)
+    lips = correspondence().on(model.mean)[INNER_LIPS]
+    behind_lips = y_mean - np.interp(x_mean, lips[:, 0], lips[:, 1], np.inf, np.inf) - LIP_THICKNESS
+    in_mouth = skin & (np.abs(z_mean - lips[:, 2].mean()) < 0.014) & (behind_lips > 0)
+    fallback[in_mouth] *= np.exp(-behind_lips[in_mouth, None] / 0.005)
     mouth = canvas.cut[y, x, 2] / 255 > 0.6
     brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
     fallback[model.region == EYE_CAVITY] *= 0.6
@@ -95,11 +102,25 @@ def skin_appearance(
     return SkinAppearance(
         cosine.astype(np.float32),
         fallback.astype(np.float32),
-        colour.astype(np.float32),
+        soft[y, x].astype(np.float32),
         iris.astype(np.float32),
         angle,
         profile,
     )
+
+
+def outlines_around(depth: NDArray[np.floating], canvas: Canvas) -> NDArray[np.floating]:
+    """[H, W] metres: the least depth within a few millimetres at the outlines of what stands before something else on
+    the head, a nose before a cheek; infinite where there is none.
+
+    Args:
+        depth: [H, W] metres, of the head on the canvas, infinite off it.
+        canvas: the layers.
+    """
+    metre = canvas.camera.intrinsics[0, 0] / canvas.camera.world_to_camera[2, 3]
+    behind = maximum_filter(np.where(np.isfinite(depth), depth, -np.inf), 3)
+    outline = np.where(behind - depth > max(BESIDE_OUTLINE[0], STEEPEST / metre), depth, np.inf)
+    return minimum_filter(outline, 2 * round(OUTLINE_REACH * metre) + 1)
 
 
 def _like_teeth(
@@ -149,6 +170,29 @@ def _continued(model: HeadModel, colour: NDArray[np.floating], confidence: NDArr
     system = splu((graph + sparse.diags(3.0 * weight + 1e-6)).tocsc())
     mean = (known * weight[:, None]).sum(axis=0) / (weight.sum() + 1e-9)
     return np.clip(system.solve(3.0 * weight[:, None] * known + 1e-6 * mean), 0, 1)
+
+
+def _stand_ins(
+    model: HeadModel,
+    colour: NDArray[np.floating],
+    hairy: NDArray[np.bool_],
+    known: NDArray[np.floating],
+    confidence: NDArray[np.floating],
+) -> NDArray[np.float64]:
+    """[V, 3] colours of skin and of hair, each carried on over the mesh from where it is seen.
+
+    Args:
+        model: the head model.
+        colour: [V, 3] what the photograph shows.
+        hairy: [V] whether that is hair, or what else covers the head.
+        known: [V] how much of it to take.
+        confidence: [V] how well it is seen, of skin.
+    """
+    bare, covered = (_continued(model, colour, known * side) for side in (~hairy, hairy))
+    # on the side that is not seen, hair ends where it ends on the other
+    by_mirror = confidence[model.mirror] * (1 - confidence) * (model.region == SKIN)
+    ends = (known * hairy + by_mirror * hairy[model.mirror]) / (known + by_mirror + 1e-9)
+    return np.asarray(bare + _continued(model, ends[:, None], known + by_mirror) * (covered - bare))
 
 
 def eye_directions(model: HeadModel, vertices: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backend.avatars.zera.appearance import eye_directions, vertex_areas
+from backend.avatars.zera.appearance import BESIDE_OUTLINE, eye_directions, outlines_around, vertex_areas
 from backend.avatars.zera.closed_lids import lid_places
-from backend.avatars.zera.data import EYE_PROFILE_REACH, Person
+from backend.avatars.zera.data import EYE_PROFILE_REACH, NO_SURFACE, Person
 from backend.avatars.zera.levels import CanvasLevels, Level
 from backend.capture.correspondence import correspondence
 from backend.capture.lids import above_openings
@@ -45,7 +45,9 @@ class SkinColour:
         self.person = person
         self._faces = faces
         self._canvas = canvas
-        self._depth = self._tensor(person.canvas.depth)[None]
+        depth = person.canvas.depth.astype(np.float32)
+        outlines = outlines_around(np.where(depth < NO_SURFACE, depth, np.inf), person.canvas)
+        self._depth = self._tensor(np.stack([depth, np.minimum(outlines, NO_SURFACE)]))
         self._eye_profile = self._tensor(person.skin.eye_profile).T[:, None]
 
     def _tensor(self, values: NDArray) -> Tensor:
@@ -125,7 +127,8 @@ class SkinColour:
         trust = torch.where(socket, sees_it, trust)
         own = self._eye_colour(off_iris) if bool(eye.any()) else fallback
         stand_in = torch.where(eye, own, fallback)
-        by_mirror = by_mirror * ~(eye | inside | socket)
+        hair = look_up(level.hair, self._canvas.places(found[:, MIRRORED_PLACE]))[:, 3:]
+        by_mirror = by_mirror * ~(eye | inside | socket) * (1 - hair)
         # the other side of the face lends its detail, not its light
         detail = ((shown_mirror + 0.05) / (found[:, MIRRORED_SMOOTH] + 0.05)).clamp(0.75, 1.25)
         stand_in = stand_in * (1 + by_mirror * (detail - 1))
@@ -165,13 +168,14 @@ class SkinColour:
         """
         at = self._canvas.places(places)
         depth = self._canvas.depths(places)
-        surface = look_up(self._depth, at)[:, 0]
-        hidden = smoothstep(0.004, 0.01, depth - surface)
+        behind = depth[:, None] - look_up(self._depth, at)
+        hidden, beside = smoothstep(0.004, 0.01, behind[:, 0]), smoothstep(*BESIDE_OUTLINE, behind[:, 1])
         stretch = (source_cosine + 0.06).clamp(min=0) / (cosine + 0.06).clamp(min=0.06)
         seen = (1 - hidden) * smoothstep(0.15, 0.45, stretch)
         as_aslant = (1 - hidden) * smoothstep(0.5, 0.9, stretch)
         cut = look_up(level.cut, at)
         trust = seen * smoothstep(0.2, 0.7, cut[:, 0]) * (1 - smoothstep(0.3, 0.7, cut[:, 3]))
+        trust = trust * (1 - beside * (1 - smoothstep(0.4, 0.8, stretch)))
         kept = 1 - as_aslant * (1 - smoothstep(0.05, 0.6, cut[:, 0]))
         return look_up(level.skin, at), cut, seen[:, None], trust[:, None], kept
 
