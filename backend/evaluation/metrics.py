@@ -102,6 +102,18 @@ def relative_turn(rotation: NDArray[np.floating], rest: NDArray[np.floating]) ->
     return turn.as_euler("xyz", degrees=True)
 
 
+def off_axis(rest: NDArray[np.floating], turn: NDArray[np.floating]) -> float:
+    """Degrees between where a face looks and the direction to the camera.
+
+    Args:
+        rest: [3] XYZ Euler angles in radians of the head's pose in the world, unturned.
+        turn: [3] XYZ Euler angles in degrees of its turn in its own frame.
+    """
+    forward = np.array([0.0, -1.0, 0.0])
+    turned = Rotation.from_euler("xyz", rest) * Rotation.from_euler("xyz", turn, degrees=True)
+    return float(np.degrees(np.arccos(np.clip(turned.apply(forward) @ forward, -1, 1))))
+
+
 def turn_error(turn: NDArray[np.floating], asked: NDArray[np.floating]) -> float:
     """Angle in degrees between two rotations given as XYZ Euler angles in degrees."""
     difference = Rotation.from_euler("xyz", turn, degrees=True).inv() * Rotation.from_euler("xyz", asked, degrees=True)

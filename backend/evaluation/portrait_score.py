@@ -12,6 +12,9 @@ TURNS |= {f"pitch {angle}": (float(angle), 0.0, 0.0) for angle in (-10, 10)}
 JAW_STEPS = tuple(round(step * 0.1, 1) for step in range(7))
 # what issue 2 asks
 PERSON_PSNR, FRAME_PSNR, TURN_DEGREES, BLINK_RATIO = 30.0, 26.0, 5.0, 0.4
+# Degrees from the camera beyond which nothing measures a turn within TURN_DEGREES: of complete heads turned by 65 the
+# landmarks tell 55 to 59, of those turned by 70 mostly nothing (tests/capture/test_fit.py).
+MEASURABLE_TURN = 60.0
 
 
 @dataclass
@@ -32,6 +35,8 @@ class PortraitScore:
         blink_ratios: eye aspect ratio with closed over open lids, for ``left`` and ``right``.
         symmetry: lesser over greater movement of the two sides for smile and brows up.
         travel: greater movement over inter-ocular distance for smile, brows up, and change of mouth width for pucker.
+        off_axis: degrees between face and camera, for each of ``TURNS`` that goes beyond ``MEASURABLE_TURN``: they are
+            shown, but miss nothing.
     """
 
     name: str
@@ -47,6 +52,7 @@ class PortraitScore:
     blink_ratios: dict[str, float | None] = field(default_factory=dict)
     symmetry: dict[str, float | None] = field(default_factory=dict)
     travel: dict[str, float | None] = field(default_factory=dict)
+    off_axis: dict[str, float] = field(default_factory=dict)
 
     @property
     def jaw_monotonic(self) -> bool:
@@ -64,7 +70,8 @@ class PortraitScore:
             wrong.append("person PSNR")
         if self.frame_psnr is None or not self.frame_psnr >= FRAME_PSNR:
             wrong.append("frame PSNR")
-        wrong += [name for name, error in self.turn_errors.items() if error is None or error > TURN_DEGREES]
+        measured = {name: error for name, error in self.turn_errors.items() if name not in self.off_axis}
+        wrong += [name for name, error in measured.items() if error is None or error > TURN_DEGREES]
         if not self.jaw_monotonic:
             wrong.append("jaw")
         wrong += [f"blink {side}" for side, ratio in self.blink_ratios.items() if ratio is None or ratio >= BLINK_RATIO]
@@ -104,14 +111,21 @@ def table(scores: list[PortraitScore]) -> str:
                 text(score.person_psnr),
                 text(score.frame_psnr),
                 text(score.person_ssim, 3),
-                *(text(score.turn_errors.get(name), 1) for name in TURNS),
+                *(_turn(score, name) for name in TURNS),
                 str(score.hole_pixels),
                 " ".join(text(value) for value in score.apertures),
                 ", ".join(text(value) for value in score.blink_ratios.values()),
                 ", ".join(score.failures) or "none",
             ]
         lines.append("| " + " | ".join(cells) + " |")
+    if any(score.off_axis for score in scores):
+        lines += ["", f"In brackets: degrees from the camera, beyond the {MEASURABLE_TURN:g} that landmarks can tell."]
     return "\n".join(lines) + "\n"
+
+
+def _turn(score: PortraitScore, name: str) -> str:
+    error = text(score.turn_errors.get(name), 1)
+    return f"{error} ({score.off_axis[name]:.0f}°)" if name in score.off_axis else error
 
 
 def text(value: float | None, digits: int = 2) -> str:

@@ -27,6 +27,7 @@ from .portrait_score import (
     BLINK_RATIO,
     FRAME_PSNR,
     JAW_STEPS,
+    MEASURABLE_TURN,
     PERSON_PSNR,
     TURN_DEGREES,
     TURNS,
@@ -137,14 +138,19 @@ class _Sitting:
             score.hole_pixels = max(score.hole_pixels, _hole_pixels(frame))
             face = _face(frame.rgba)
             score.turn_errors[label] = score.rotation_errors[label] = None
-            good, note = False, "no face found"
+            off_axis = 0.0 if rest is None else metrics.off_axis(rest, np.asarray(asked))
+            if off_axis > MEASURABLE_TURN:
+                score.off_axis[label] = off_axis
+            good, note = label in score.off_axis, "no face found"
             if rest is not None and face is not None:
                 measured = metrics.relative_turn(_head_rotation(face, *frame.rgba.shape[1::-1]), rest)
                 axis = int(np.argmax(np.abs(asked)))
                 error = float(abs(measured[axis] - asked[axis]))
                 score.turn_errors[label] = error
                 score.rotation_errors[label] = metrics.turn_error(measured, np.asarray(asked))
-                good, note = error <= TURN_DEGREES, f"measured {measured[axis]:.1f}"
+                good, note = good or error <= TURN_DEGREES, f"measured {measured[axis]:.1f}"
+            if label in score.off_axis:
+                note += f", {off_axis:.0f} off axis"
             self.pictures.append((frame.rgba, f"{label}\n{note}", good))
 
     def open_jaw(self) -> None:

@@ -187,6 +187,15 @@ def test_rendered_heads_found_by_the_real_landmarker(turn: tuple[float, ...]) ->
     assert result.coefficients.max() < 0.12 and result.residual < 0.012
 
 
+@pytest.mark.parametrize("yaw", [-65, 65])
+def test_landmarks_stop_turning_before_the_head_does(yaw: float) -> None:
+    """Why the evaluation measures no turn beyond 60 degrees: the fit could, but the landmarker cannot."""
+    exact = Rotation.from_matrix(fit(seen(np.zeros(80), turn=(0, 0, yaw))).head_to_world[:3, :3])
+    assert exact.as_euler("xyz", degrees=True)[2] == pytest.approx(yaw, abs=1.5)
+    picture, _ = shaded_view(head_model(), head_model().mean, np.radians((0, 0, yaw)))
+    assert abs(np.degrees(measure_head_rotation(picture)[2])) < 60
+
+
 def test_a_mirrored_face_gives_mirrored_numbers() -> None:
     face = seen(person(2), {"mouthSmileLeft": 0.8, "jawOpen": 0.2, "eyeLookOutLeft": 0.5}, (3, 2, 12))
     flipped = face.points[MIRRORED_MARKS, :2].astype(np.float64) * (-1, 1) + (SIZE[0], 0)

@@ -82,6 +82,13 @@ def test_a_turn_is_measured_in_the_heads_own_frame() -> None:
     assert metrics.turn_error(np.array([3.0, 0, 0]), np.array([0, 4.0, 0])) == pytest.approx(5, abs=0.01)
 
 
+def test_off_axis_counts_the_rest_and_the_turn() -> None:
+    assert metrics.off_axis(np.zeros(3), np.zeros(3)) == pytest.approx(0, abs=1e-5)
+    assert metrics.off_axis(np.radians([0, 0, -36]), np.array([0, 0, -30])) == pytest.approx(66)
+    assert metrics.off_axis(np.radians([0, 0, -36]), np.array([0, 0, 30])) == pytest.approx(6)
+    assert metrics.off_axis(np.radians([0, 70, 0]), np.array([20, 0, 0])) == pytest.approx(20)  # rolled, it looks ahead
+
+
 def test_a_real_face_measures_like_one() -> None:
     from backend.capture.detection import detect_face
 

@@ -101,6 +101,13 @@ def test_every_fault_is_found(avatar: PaperAvatar, tmp_path: Path) -> None:
     assert Image.open(tmp_path / "sheet.png").width == 7 * 256
 
 
+def test_turns_beyond_the_landmarks_miss_nothing_but_are_told() -> None:
+    errors: dict[str, float | None] = {**dict.fromkeys(TURNS, 1.0), "yaw -30": None, "yaw 30": None}
+    score = PortraitScore("a.jpg", turn_errors=errors, off_axis={"yaw -30": 66.4})
+    assert "yaw -30" not in score.failures and "yaw 30" in score.failures
+    assert "- (66°)" in table([score]) and "beyond the 60" in table([score])
+
+
 def test_report_holds_scores_and_refusals(tmp_path: Path) -> None:
     good = PortraitScore("a.jpg", None, 4.2, 31.0, 27.5, 0.95, dict.fromkeys(TURNS, 1.0), {}, 0, [0.1, 0.2],
                          {"left": 0.1, "right": 0.2})  # fmt: skip
