@@ -186,6 +186,15 @@ def build_parser() -> argparse.ArgumentParser:
     portraits.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="longer side (default: 512)")
     portraits.add_argument("--only", metavar="TEXT", help="only pictures with this in their names")
     with_progress(portraits)
+    text = "one picture of a film becomes an avatar, the film drives it and is compared with it"
+    reenactment = what.add_parser("reenactment", help=text, description=text[0].upper() + text[1:] + ".")
+    reenactment.add_argument("films", type=Path, nargs="+", metavar="FOLDER|VIDEO", help="films of one face each")
+    reenactment.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="for sheets, table and JSON"
+    )
+    reenactment.add_argument("--seconds", type=_seconds, metavar="S", help="of each film (default: all of it)")
+    reenactment.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="longer side (default: 512)")
+    with_progress(reenactment)
     return parser
 
 
@@ -193,6 +202,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no length of time")
     return number
 
 

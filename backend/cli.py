@@ -297,13 +297,27 @@ def _benchmark(options: argparse.Namespace, display: ProgressDisplay) -> int:
 
 
 def _evaluate(options: argparse.Namespace, display: ProgressDisplay) -> int:
+    found = EVALUATIONS[options.what](options, display)
+    display.end()
+    print(found, end="")
+    return EXIT_DONE
+
+
+def _evaluate_portraits(options: argparse.Namespace, display: ProgressDisplay) -> str:
     from backend.evaluation.portrait_score import table
     from backend.evaluation.portraits import evaluate_portraits
 
-    scores = evaluate_portraits(options.folder, options.output, options.size, options.only, display)
-    display.end()
-    print(table(scores), end="")
-    return EXIT_DONE
+    return table(evaluate_portraits(options.folder, options.output, options.size, options.only, display))
+
+
+def _evaluate_reenactment(options: argparse.Namespace, display: ProgressDisplay) -> str:
+    from backend.evaluation.reenactment import evaluate_reenactment
+    from backend.evaluation.reenactment_score import table
+
+    return table(evaluate_reenactment(options.films, options.output, options.seconds, options.size, display))
+
+
+EVALUATIONS = {"portraits": _evaluate_portraits, "reenactment": _evaluate_reenactment}
 
 
 def _train(options: argparse.Namespace, display: ProgressDisplay) -> int:

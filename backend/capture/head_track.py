@@ -35,6 +35,7 @@ WEIGHTS = FitWeights(landmark=0.008)  # the head's own shape is known: only nois
 FIRST_STEPS, NEXT_STEPS, EXPRESSION_STEPS = 14, 4, 3
 EYES = (((UPPER_LEFT, LOWER_LEFT), IRISES[5:]), ((UPPER_RIGHT, LOWER_RIGHT), IRISES[:5]))
 RIM_TRUST = 6.0  # of lids and inner lips, times as much as of the other landmarks: few tell of a blink or a closure
+MOBILE = 0.005  # metres that all actions together move a landmark which says half as much of the pose as a fixed one
 POSE_CUTOFF, DEPTH_CUTOFF = 6.0, 2.5  # Hz: nods and shakes stay, the landmarks' tremble goes
 # Hz; lids and what closes the lips are not smoothed at all: a closure lasts two or three pictures
 CUTOFFS = {
@@ -173,11 +174,20 @@ def _openness(points: NDArray[np.floating], lids: tuple[list[int], list[int]]) -
 
 @dataclass(frozen=True, eq=False)
 class _Fitter:
-    """A known head's landmarks: neutral [478, 3], actions [52, 478, 3], precision [478], prior of actions [52, 52]."""
+    """A known head's landmarks.
+
+    Args:
+        neutral: [478, 3] metres.
+        actions: [52, 478, 3] metres at coefficient 1.
+        precision: [478] in sides of the face to the power of -2.
+        rigidity: [478] 0..1, how much a landmark may tell of the pose.
+        prior: [52, 52] precision of the coefficients.
+    """
 
     neutral: NDArray[np.float64]
     actions: NDArray[np.float64]
     precision: NDArray[np.float64]
+    rigidity: NDArray[np.float64]
     prior: NDArray[np.float64]
 
     @classmethod
@@ -188,12 +198,10 @@ class _Fitter:
         trust[[*UPPER_LEFT, *LOWER_LEFT, *UPPER_RIGHT, *LOWER_RIGHT, *INNER_LIPS]] *= RIM_TRUST
         prior = action_prior(WEIGHTS)
         prior[BLINKS, BLINKS] -= 0.8 / WEIGHTS.action**2  # lids are shut as often as not
-        return cls(
-            np.asarray(marks.on(neutral), np.float64),
-            np.asarray(marks.on(fitted_actions(neutral)), np.float64),
-            trust / WEIGHTS.landmark**2,
-            prior,
-        )
+        actions = np.asarray(marks.on(fitted_actions(neutral)), np.float64)
+        # a chin that drops further than the head model's jaw must not pull the head along
+        rigidity = 1 / (1 + (actions**2).sum(axis=(0, 2)) / MOBILE**2)
+        return cls(np.asarray(marks.on(neutral), np.float64), actions, trust / WEIGHTS.landmark**2, rigidity, prior)
 
     def fit(self, view: View, steps: int) -> None:
         """Improve pose and expression."""
@@ -207,6 +215,8 @@ class _Fitter:
 
     def _step(self, view: View, unknowns: int) -> None:
         precision = self.precision.copy()
+        if unknowns > ACTIONS:
+            precision *= self.rigidity
         for lids, iris in EYES:
             # behind lids that close, the irises are only guessed, and guessed too low
             precision[iris] *= np.clip(_openness(view.points, lids) / _openness(self.neutral, lids) * 2 - 0.8, 0, 1)

@@ -34,10 +34,11 @@ class FilmFrame:
 
 
 def holds_pictures(path: Path) -> bool:
-    """Whether a file is a film: a sound file's cover is none, nor is what cannot be read at all."""
+    """Whether a file is a film: a sound file's cover is none, a photograph is none, nor is what cannot be read at all."""
     try:
         with av.open(str(path), metadata_errors="ignore") as container:
-            return _moving(container) is not None and container.format.name not in ("tty", "image2")
+            kind = container.format.name
+            return _moving(container) is not None and kind not in ("tty", "image2") and not kind.endswith("_pipe")
     except (FFmpegError, OSError):
         return False
 
