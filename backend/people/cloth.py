@@ -14,6 +14,7 @@ from backend.people.scene import Array, Layer, Surface
 
 # columns of a piece's table
 _POINT, _SKIN, _NORMAL, _MEAN, _PANELS = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 12), slice(12, 16)
+_LIP = 0.012  # metres that a hem goes down towards the skin
 _SHARE, _AZIMUTH, _WAY, _SLEEVE, _FRONT = range(16, 21)
 
 
@@ -153,7 +154,9 @@ def _hem(cloth: Cloth) -> Cloth:
     rim, place = np.unique(edges, return_inverse=True)
     place = place.reshape(-1, 2)
     outer, inner = cloth.table[rim], cloth.table[rim].copy()
-    inner[:, _POINT] = inner[:, _SKIN] + (inner[:, _POINT] - inner[:, _SKIN]) * 0.1
+    depth = outer[:, _POINT] - outer[:, _SKIN]
+    length = np.linalg.norm(depth, axis=1, keepdims=True)
+    inner[:, _POINT] -= depth * np.minimum(0.9, _LIP / np.maximum(length, 1e-6))
     a, b = place.T
     c, d = a + len(rim), b + len(rim)
     faces = np.concatenate([np.stack([b, a, c], axis=1), np.stack([b, c, d], axis=1)])

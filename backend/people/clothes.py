@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,11 +68,15 @@ _SUITING = {"plain": 6.0, "melange": 2, "checks": 1, "stripes": 0.7}
 _TIES = {"plain": 2.0, "stripes": 3, "dots": 2, "flowers": 1}
 
 Made = tuple[Pieces, float, float]  # surfaces, neckline in front, thickness
+Opening = Callable[[Cloth], Array]  # metres outside the opening of a jacket
+_TUCK = 0.035  # metres that what is worn under a jacket goes on beneath it
 
 
-def _jersey(tailor: _Tailor, kind: str) -> Made:
+def _jersey(tailor: _Tailor, kind: str, under: Opening | None = None) -> Made:
     random = tailor.random
     cloth = tailor.sheet(Cut(random.uniform(0.003, 0.006), 3, random.uniform(0.002, 0.006), tailor.sleeve(0.25)))
+    if under:
+        cloth = cloth.where(_TUCK - under(cloth))
     made = tailor.fabric(_CASUAL, "weave")
     front = 0.0
     if kind == "v-neck":
@@ -93,20 +98,24 @@ def _jersey(tailor: _Tailor, kind: str) -> Made:
     return banded(cloth, outside, random.uniform(0.008, 0.024), made, band), float(front), 0.008
 
 
-def _shirt(tailor: _Tailor, kind: str, patterns: dict[str, float] = _SHIRTING) -> Made:
+def _shirt(tailor: _Tailor, kind: str, patterns: dict[str, float] = _SHIRTING, under: Opening | None = None) -> Made:
     random = tailor.random
     made = tailor.fabric(patterns, "weave" if kind != "polo" else "knit")
     sleeve = tailor.sleeve(0.0 if kind == "polo" else 0.85)
     cloth = tailor.sheet(Cut(random.uniform(0.004, 0.007), 4, random.uniform(0.002, 0.006), sleeve))
+    if under:
+        cloth = cloth.where(_TUCK - under(cloth))
     button = np.full(3, random.choice([0.1, 0.5, 0.9]))
     leaf = random.uniform(0.045, 0.065)
     if kind in ("open shirt", "polo"):
-        tip = random.uniform(-0.29, -0.23)
-        cloth = cloth.where(v_neck(cloth, 0.004, tip, 0.05))
-        gap, front, top = random.uniform(0.3, 0.5), -tip - 0.18, tip + 0.01
+        tip, gap = random.uniform(-0.29, -0.23), random.uniform(0.3, 0.5)
+        # the V is as wide as the collar's gap where it leaves the collar
+        half_width = 0.046 * np.sin(gap) * (-0.165 - tip) / (-0.188 - tip)
+        cloth = cloth.where(v_neck(cloth, 0.004, tip, half_width))
+        front, top = -tip - 0.18, tip + 0.01
     else:
         cloth = cloth.where(round_neck(cloth, 0.002, 0.006))
-        gap, front, top = 0.05, 0.0, -0.185
+        gap, front, top = 0.03, 0.0, -0.185
     pieces = list(sewn(cloth, made))
     pieces += garments.placket(cloth, made, button, top, 2 if kind == "polo" else 6)
     pieces.append(collars.shirt_collar(tailor.neck, made, gap, leaf, random.uniform(0.1, 0.4)))
@@ -120,12 +129,17 @@ def _suit(tailor: _Tailor, kind: str) -> Made:
     made = tailor.fabric(_SUITING, "twill", 0.7)
     cloth = tailor.sheet(Cut(random.uniform(0.012, 0.017), 7, random.uniform(0.001, 0.004)))
     tip = random.uniform(-0.46, -0.34)
-    outside = v_neck(cloth, 0.014, tip, random.uniform(0.055, 0.068))
+    half_width = random.uniform(0.055, 0.068)
+
+    def opening(worn: Cloth) -> Array:
+        return v_neck(worn, 0.014, tip, half_width)
+
     if kind == "suit":
         shirt = "shirt and tie" if random.random() < 0.75 else "open shirt"
-        under, front, _ = _shirt(tailor, shirt, {"plain": 6, "stripes": 2, "checks": 1})
+        under, front, _ = _shirt(tailor, shirt, {"plain": 6, "stripes": 2, "checks": 1}, opening)
     else:
-        under, front, _ = _jersey(tailor, str(random.choice(["t-shirt", "v-neck", "blouse"])))
+        under, front, _ = _jersey(tailor, str(random.choice(["t-shirt", "v-neck", "blouse"])), opening)
+    outside = opening(cloth)
     pieces = [*under, *sewn(cloth.where(outside), made)]
     pieces += garments.lapels(cloth, outside, tip, random.uniform(0.035, 0.06), made)
     pieces.append(collars.jacket_collar(tailor.neck, made, 0.012))
@@ -155,7 +169,7 @@ def _hoodie(tailor: _Tailor, kind: str) -> Made:
     cloth = tailor.sheet(Cut(random.uniform(0.010, 0.016), 6, random.uniform(0.005, 0.009)))
     cloth = cloth.where(round_neck(cloth, 0.010, random.uniform(0.01, 0.03)))
     cords = cloth.where(np.minimum(cloth.front, 0.0028 - np.abs(np.abs(cloth.mean[:, 0]) - 0.03)))
-    cords = cords.where(np.minimum(cords.mean[:, 2] + random.uniform(0.28, 0.36), cords.way - 0.01)).raised(0.006)
+    cords = cords.where(np.minimum(cords.mean[:, 2] + random.uniform(0.28, 0.36), cords.way - 0.034)).raised(0.006)
     pieces = [*sewn(cloth, made), collars.hood(tailor.neck, made, random.uniform(0.7, 1.2))]
     if random.random() < 0.7:
         pieces += sewn(cords, solid(made, tailor.colour()))
@@ -195,7 +209,7 @@ def _historical(tailor: _Tailor, kind: str) -> Made:
     return pieces, -0.1, 0.02
 
 
-_MAKERS = {
+_MAKERS: dict[str, Callable[[_Tailor, str], Made]] = {
     "t-shirt": _jersey,
     "v-neck": _jersey,
     "tank top": _jersey,

@@ -99,13 +99,14 @@ def jacket_collar(neck: Neck, fabric: Fabric, height: float) -> Surface:
 
 def hood(neck: Neck, fabric: Fabric, fullness: float) -> Surface:
     """A hood that lies on the shoulders; ``fullness`` about 1."""
-    azimuth = around(0.12)
+    azimuth = around(0.02)
+    ends = np.exp(-(((np.pi - np.abs(azimuth - np.pi)) / 0.4) ** 2))  # where the two sides meet before the throat
     back = nape(azimuth) ** 1.5
-    bulge = fullness * (0.25 + 0.75 * back)
+    bulge = fullness * (0.3 + 0.7 * back) * (1 - 0.5 * ends)
     rise = 0.010 + 0.014 * back
     sag = 0.02 + 0.075 * back
     profile = ((0.0, 0.012), (-1.0, 0.012), (-1.3, 0.026), (-0.6, 0.046), (0.35, 0.052), (0.75, 0.040), (1.0, 0.008))
-    ways = np.stack([rise * low if low < 0 else 0.012 + sag * low for low, _ in profile])
+    ways = np.stack([rise * low if low < 0 else 0.012 + sag * low for low, _ in profile]) + 0.02 * ends
     crumple = 1 + 0.12 * np.sin(azimuth * 9 + 1.3) + 0.08 * np.sin(azimuth * 17)
     heights = np.stack([0.006 + bulge * high * crumple for _, high in profile])
     return loft(neck, fabric, azimuth, ways, heights)

@@ -179,7 +179,11 @@ def _lenses(fit: Fit, outline: Array, random: np.random.Generator, dark: bool, t
     elif random.random() < 0.08:  # lightly tinted
         colour, opacity = np.array([0.5, 0.35, 0.25]) + random.normal(0, 0.1, 3), float(random.uniform(0.1, 0.35))
     material = Material(0.05 if dark else 0.018, 0.06, 0.0, opacity)  # clear ones are coated against reflections
-    parts = [(fit.placed(flat, 1), disc), (fit.placed(flat, -1), disc[:, ::-1])]
+    # the glass bulges out of its rim like a part of a ball of 13 cm
+    rim = np.square(outline).sum(axis=1)
+    inwards = np.concatenate([rim * (1 - level**2) for level in levels] + [rim.mean(keepdims=True)])
+    bulge = np.stack([0 * inwards, inwards / (2 * 0.13), 0 * inwards], axis=1).astype(np.float32)
+    parts = [(fit.placed(flat, 1) - bulge, disc), (fit.placed(flat, -1) - bulge, disc[:, ::-1])]
     return assembled(parts, np.clip(colour, 0, 1), Layer.GLASSES, material, two_sided=True)
 
 

@@ -47,8 +47,7 @@ def _flattened(points: Array, worn: Headwear) -> tuple[Array, NDArray[np.floatin
     away = points - skull.centre
     distance = np.linalg.norm(away, axis=1)
     near = (away[:, 2] > -0.12) & (distance < 0.4)
-    inside[near] = skull.over(points[near], worn.cover)
-    skin = skull.over(points[near], skull.radius)
+    inside[near], skin = skull.over(points[near], np.stack([worn.cover, skull.radius], axis=-1)).T
     # outside the edge hair springs back with distance from it
     most = skin + worn.room * 0.7 + 1.6 * skin * np.maximum(-inside[near], 0) ** 1.2
     shrink = np.minimum(1, most / np.maximum(distance[near], 1e-6))

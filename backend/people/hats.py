@@ -79,7 +79,7 @@ def _beanie(random: np.random.Generator, traits: Traits, skull: Skull) -> Made:
     slouch = random.choice([0.0, random.uniform(0.01, 0.045)])
 
     def height(azimuth: NDArray[np.floating], share: NDArray[np.floating]) -> NDArray[np.floating]:
-        back = (1 - np.cos(azimuth)) / 2
+        back = 0.5 - 0.5 * np.cos(azimuth) * (1 - share**4)  # the same all around the crown
         ripple = 0.004 * slouch / 0.03 * np.sin(5 * azimuth + 7 * share) * share
         return room + 0.003 + (0.010 + slouch * (0.4 + 0.9 * back)) * share**1.5 + ripple
 
@@ -169,7 +169,7 @@ def _brimmed(random: np.random.Generator, traits: Traits, skull: Skull, kind: st
     inward = np.concatenate([np.ones(9), np.linspace(0.9, 0.02, 7)])[:, None]
     side = (base - middle) * [1, 1, 0]
     shrink = (1 - taper * share**1.5) * inward
-    rise = tall * share * (1 - 0.10 * (1 - np.cos(azimuth)) / 2) + 0.010 * (1 - inward**2)
+    rise = tall * share * (0.95 + 0.05 * np.cos(azimuth) * inward) + 0.010 * (1 - inward**2)
     points = middle + side[None] * shrink[..., None]
     points[..., 2] = base[:, 2] * (1 - share) + middle[2] * share + rise
     points[..., 2] -= pinch * np.exp(-(((points[..., 0] - middle[0]) / 0.02) ** 2)) * (share > 0.9)
@@ -202,7 +202,7 @@ def _beret(random: np.random.Generator, traits: Traits, skull: Skull) -> Made:
     lean, full = random.choice([-1, 1]) * random.uniform(0.5, 1.2), random.uniform(0.035, 0.055)
 
     def height(azimuth: NDArray[np.floating], share: NDArray[np.floating]) -> NDArray[np.floating]:
-        aside = 0.55 + 0.45 * np.cos(azimuth - lean)
+        aside = 0.55 + 0.45 * np.cos(azimuth - lean) * (1 - share**4)
         bag = np.clip(share / 0.22, 0, 1) ** 0.7 * (1 - 0.75 * np.clip((share - 0.3) / 0.7, 0, 1))
         return room + 0.002 + full * aside * bag + 0.002 * np.sin(6 * azimuth) * share * (1 - share)
 
@@ -256,7 +256,7 @@ def _hair_band(random: np.random.Generator, traits: Traits, skull: Skull) -> Mad
     cloth = hat_cloth(
         random, traits, {"plain": 6, "flowers": 1, "stripes": 1, "dots": 1}, "rib" if random.random() < 0.5 else "weave"
     )
-    front, wide = random.uniform(28, 52), random.uniform(6, 22)
+    front, wide = random.uniform(28, 52), random.uniform(10, 24)
     low = _edge(front, random.uniform(2, 12), random.uniform(-30, -16))
     azimuth = _around()
     share = np.linspace(0, 1, 7)[:, None]

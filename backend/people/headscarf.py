@@ -27,7 +27,7 @@ def _sheet() -> tuple[Anchors, NDArray[np.float64]]:
     # the opening passes between hairline and brows, before the ears and under the chin
     over, under = np.clip(np.cos(turn), 0, 1), np.clip(-np.cos(turn), 0, 1)
     opening = np.radians(58 - 12 * over**2 - 4 * under**2)
-    angle = opening + (np.radians(176) - opening) * np.linspace(0, 1, _BACK)[:, None]
+    angle = opening + (np.radians(179) - opening) * np.linspace(0, 1, _BACK)[:, None]
     directions = np.stack([np.sin(angle) * np.sin(turn), -np.cos(angle), np.sin(angle) * np.cos(turn)], axis=-1)
     # straight down the neck they would leave through the open chest: there they lean to where they come from
     level = np.linalg.norm(directions[..., :2], axis=-1, keepdims=True)
@@ -48,11 +48,11 @@ def headscarf(random: np.random.Generator, neutral: NDArray[np.floating], cloth:
     direction = away / distance
     row = np.linspace(0, 1, _BACK)[:, None]
     drape = np.minimum(distance[..., 0], 0.135)
-    for _ in range(4):  # cloth bridges ears, jaw and nape
+    for _ in range(10):  # cloth bridges ears, jaw and nape
         near = (np.roll(drape, 1, axis=1) + np.roll(drape, -1, axis=1) + _beside(drape, 1) + _beside(drape, -1)) / 4
         drape = np.maximum(np.minimum(distance[..., 0], 0.135), near)
     wave = np.sin(turn * 5 + 9 * row + random.uniform(0, 6)) * 0.0015 * row
-    height = 0.005 + 0.010 * np.sin(np.pi * np.clip(row * 1.4, 0, 1)) * (0.6 + 0.4 * np.cos(turn)) + wave
+    height = 0.005 + 0.016 * np.sin(np.pi * row**0.7) * (0.75 + 0.25 * np.cos(turn)) + wave
     points = skin + direction * (drape - distance[..., 0] + height)[..., None]
     lip = skin[:1] + direction[:1] * 0.0008
     points = np.concatenate([lip, points])

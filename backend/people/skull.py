@@ -76,13 +76,13 @@ class Skull:
         return np.asarray(self.centre + away, np.float32)
 
     def over(self, points: Array, values: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Values [COLUMNS, ROWS] of the sheet in the directions of points [N, 3]: [N]."""
+        """Values [COLUMNS, ROWS] or [COLUMNS, ROWS, K] of the sheet, seen towards points [N, 3]: [N] or [N, K]."""
         away = points - self.centre
         away = away / (np.linalg.norm(away, axis=1, keepdims=True) + 1e-12)
-        near, index = self._tree.query(away, k=4)
+        near, index = self._tree.query(away, k=3)
         weight = 1 / (near + 1e-4)
-        found = (values.reshape(-1)[index] * weight).sum(axis=1) / weight.sum(axis=1)
-        return np.asarray(found)
+        weight /= weight.sum(axis=1, keepdims=True)
+        return np.asarray(np.einsum("nk,nk...->n...", weight, values.reshape(COLUMNS * ROWS, *values.shape[2:])[index]))
 
     def outside(self, points: Array, gap: float) -> Array:
         """Points [N, 3], those nearer to the skin than ``gap`` metres pushed out to it."""
