@@ -51,6 +51,11 @@ class Cloth:
         return self.table[:, _MEAN]
 
     @property
+    def panels(self) -> Array:
+        """[V, 4] flat places in metres on the front and the back panel, across and up."""
+        return self.table[:, _PANELS]
+
+    @property
     def share(self) -> Array:
         """[V] of the head's turn."""
         return self.table[:, _SHARE]
@@ -194,4 +199,4 @@ def folds(cloth: Cloth, random: np.random.Generator, height: float) -> Array:
         ridge = 1 - np.abs(np.sin(points @ direction * wave + 1.3 * warp + random.uniform(0, 6)))
         total += ridge**2 * (26 / wave)
     fade = np.clip((cloth.way - 0.02) / 0.08, 0, 1)
-    return np.asarray(total * fade * height / 2, np.float32)
+    return np.asarray(total * fade * height, np.float32)

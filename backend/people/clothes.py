@@ -95,7 +95,10 @@ def _jersey(tailor: _Tailor, kind: str, under: Opening | None = None) -> Made:
         front = random.uniform(0.018, 0.06)
         outside = round_neck(cloth, random.uniform(0.004, 0.016), front)
     band = solid(made, ground(made) * 0.95 if random.random() < 0.8 else tailor.colour())
-    return banded(cloth, outside, random.uniform(0.008, 0.024), made, band), float(front), 0.008
+    pieces = banded(cloth, outside, random.uniform(0.008, 0.024), made, band)
+    if kind == "t-shirt" and made.name.startswith("plain") and random.random() < 0.4:
+        pieces += garments.chest_print(cloth, made, tailor.colour(), random)
+    return pieces, float(front), 0.008
 
 
 def _shirt(tailor: _Tailor, kind: str, patterns: dict[str, float] = _SHIRTING, under: Opening | None = None) -> Made:
@@ -173,6 +176,8 @@ def _hoodie(tailor: _Tailor, kind: str) -> Made:
     pieces = [*sewn(cloth, made), collars.hood(tailor.neck, made, random.uniform(0.7, 1.2))]
     if random.random() < 0.7:
         pieces += sewn(cords, solid(made, tailor.colour()))
+    if random.random() < 0.3:
+        pieces += garments.chest_print(cloth, made, tailor.colour(), random)
     return pieces, 0.02, 0.03
 
 

@@ -206,8 +206,48 @@ def fabric(
         channels.append(np.clip(channel, 0, 255).astype(np.uint8))
     texture = cv2.merge(channels)
     wrinkles = 1 - np.abs(tiled_noise(random, 6) + 0.5 * tiled_noise(random, 13))
-    relief = height + np.float32(0.0022 * crease) * wrinkles * wrinkles * wrinkles
+    relief = height + np.float32(0.004 * crease) * wrinkles * wrinkles * wrinkles
     return Fabric(f"{pattern} {weave}", np.ones(3, np.float32), texture, relief.astype(np.float32), material)
+
+
+def printed(
+    random: np.random.Generator, plain: Fabric, ink: NDArray[np.floating], middle: float, width: float
+) -> Fabric:
+    """The same cloth with a motif on it.
+
+    Args:
+        random: what the motif is drawn by.
+        plain: a fabric with a texture.
+        ink: [3] sRGB.
+        middle: metres over the bolt's middle line at which the motif sits, across in the middle.
+        width: metres.
+    """
+    assert plain.texture is not None
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    radius = width / TILE * SIZE / 2
+    kind = random.integers(4)
+    if kind == 0:  # a disc, perhaps with a ring
+        cv2.circle(mask, (SIZE // 2, SIZE // 2), round(radius * 0.8), 255, int(random.choice([-1, 8])), cv2.LINE_AA)
+        cv2.circle(mask, (SIZE // 2, SIZE // 2), round(radius * 0.35), 255, -1, cv2.LINE_AA)
+    elif kind == 1:  # lines that look like writing
+        for row in range(int(random.integers(1, 4))):
+            left = SIZE / 2 - radius
+            while left < SIZE / 2 + radius:
+                letter = random.uniform(0.10, 0.26) * radius
+                top = SIZE / 2 + (row - 1) * radius * 0.55
+                corner = (round(left), round(top)), (round(left + letter * 0.75), round(top + radius * 0.36))
+                cv2.rectangle(mask, *corner, 255, int(random.choice([-1, 3, 4])), cv2.LINE_AA)
+                left += letter
+    else:  # a star or a shape of any corners
+        count = int(random.integers(3, 9)) * (2 if kind == 2 else 1)
+        turn = np.arange(count) / count * 2 * np.pi + 0.3
+        reach = np.where(np.arange(count) % 2, 0.45, 1.0) if kind == 2 else random.uniform(0.4, 1, count)
+        corners = SIZE / 2 + radius * np.stack([np.sin(turn), -np.cos(turn)], axis=1) * reach[:, None]
+        cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 255, cv2.LINE_AA)
+    down = -round((middle / TILE) * SIZE)  # the bolt's middle line is the texture's
+    share = np.roll(mask, down, axis=0)[..., None] / np.float32(255)
+    texture = plain.texture * (1 - share) + np.asarray(ink, np.float32) * 255 * share
+    return replace(plain, name=plain.name + " print", texture=texture.astype(np.uint8))
 
 
 def solid(fabric: Fabric, colour: NDArray[np.floating]) -> Fabric:

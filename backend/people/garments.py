@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.people.cloth import Cloth, draped, folds, sewn
-from backend.people.fabric import Fabric, ground, solid
+from backend.people.fabric import Fabric, ground, printed, solid
 from backend.people.scene import Array, Layer, Material, Surface
 
 Pieces = list[Surface]
@@ -133,3 +133,13 @@ def straps(cloth: Cloth, top: float, at: float, width: float, fabric: Fabric) ->
     strip = strip.where(strip.way - 0.01)
     strip = strip.where(strip.mean[:, 2] - top + 0.02)
     return list(sewn(strip.raised(0.001), solid(fabric, ground(fabric))))
+
+
+def chest_print(cloth: Cloth, fabric: Fabric, ink: Array, random: np.random.Generator) -> Pieces:
+    """A motif on the chest of cloth in that fabric: the part that carries it, to be laid over the cloth."""
+    middle, width = random.uniform(-0.33, -0.28), random.uniform(0.08, 0.19)
+    x, z = cloth.panels[:, 0], cloth.panels[:, 1]
+    reach = width / 2 + 0.01
+    patch = cloth.where(np.minimum(reach - np.abs(x), reach - np.abs(z - middle)))
+    patch = patch.where(patch.front).raised(0.0006)
+    return list(sewn(patch, printed(random, fabric, ink, middle, width))[:1]) if len(patch.faces) else []

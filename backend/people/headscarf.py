@@ -31,7 +31,8 @@ def _sheet() -> tuple[Anchors, NDArray[np.float64]]:
     directions = np.stack([np.sin(angle) * np.sin(turn), -np.cos(angle), np.sin(angle) * np.cos(turn)], axis=-1)
     # straight down the neck they would leave through the open chest: there they lean to where they come from
     level = np.linalg.norm(directions[..., :2], axis=-1, keepdims=True)
-    steep = np.maximum(directions[..., 2:] / -0.75, 1.0)
+    ahead = np.clip(-directions[..., 1:2] / np.maximum(level, 1e-6), 0, 1)
+    steep = np.maximum(directions[..., 2:] / -(0.75 + 0.205 * ahead**4), 1.0)
     directions[..., 2] /= steep[..., 0]
     directions[..., :2] *= np.sqrt(1 - directions[..., 2:] ** 2) / np.maximum(level, 1e-6)
     directions[..., 1] -= 1e-3
@@ -39,18 +40,22 @@ def _sheet() -> tuple[Anchors, NDArray[np.float64]]:
     return Anchors(found.index.reshape(_BACK, _AROUND, 3), found.weights.reshape(_BACK, _AROUND, 3)), turn
 
 
-def headscarf(random: np.random.Generator, neutral: NDArray[np.floating], cloth: Fabric) -> tuple[Surface, ...]:
-    """The surfaces of a headscarf on somebody's neutral head [6931, 3]."""
+def headscarf(
+    random: np.random.Generator, neutral: NDArray[np.floating], cloth: Fabric, thickness: float
+) -> tuple[Surface, ...]:
+    """The surfaces of a headscarf on somebody's neutral head [6931, 3], over clothes of ``thickness`` metres."""
     anchors, turn = _sheet()
     skin = anchors.on(neutral)
     away = skin - (_CENTRE + (neutral - head_model().mean)[head_model().region == SKIN].mean(axis=0) * 0.5)
     distance = np.linalg.norm(away, axis=-1, keepdims=True)
     direction = away / distance
     row = np.linspace(0, 1, _BACK)[:, None]
-    drape = np.minimum(distance[..., 0], 0.135)
-    for _ in range(10):  # cloth bridges ears, jaw and nape
+    # behind the jaw the cloth hangs clear of the neck, and everywhere it bridges ears, jaw and nape
+    hanging = np.clip((row - 0.12) / 0.3, 0, 1) * np.clip((0.85 - row) / 0.35, 0, 1) * np.clip(0.4 - np.cos(turn), 0, 1)
+    drape = np.maximum(np.minimum(distance[..., 0], 0.15), 0.106 * hanging)
+    for _ in range(10):
         near = (np.roll(drape, 1, axis=1) + np.roll(drape, -1, axis=1) + _beside(drape, 1) + _beside(drape, -1)) / 4
-        drape = np.maximum(np.minimum(distance[..., 0], 0.135), near)
+        drape = np.maximum(np.minimum(distance[..., 0], 0.15), near)
     wave = np.sin(turn * 5 + 9 * row + random.uniform(0, 6)) * 0.0015 * row
     height = 0.005 + 0.016 * np.sin(np.pi * row**0.7) * (0.75 + 0.25 * np.cos(turn)) + wave
     points = skin + direction * (drape - distance[..., 0] + height)[..., None]
@@ -71,7 +76,7 @@ def headscarf(random: np.random.Generator, neutral: NDArray[np.floating], cloth:
     weights = np.concatenate([anchors.weights[:1], anchors.weights])
     weights = np.concatenate([weights, weights[:, :1]], axis=1).reshape(-1, 3)
     hood = replace(hood, layer=Layer.HEADWEAR, carriers=index.astype(np.int32), carrier_weights=weights)
-    return hood, replace(_fall(random, neutral, cloth), layer=Layer.HEADWEAR)
+    return hood, replace(_fall(random, neutral, cloth, thickness), layer=Layer.HEADWEAR)
 
 
 def _beside(values: Array, step: int) -> Array:
@@ -81,14 +86,14 @@ def _beside(values: Array, step: int) -> Array:
     return rolled
 
 
-def _fall(random: np.random.Generator, neutral: NDArray[np.floating], cloth: Fabric) -> Surface:
+def _fall(random: np.random.Generator, neutral: NDArray[np.floating], cloth: Fabric, thickness: float) -> Surface:
     """The part around the neck and over chest and shoulders."""
     azimuth = around()
     down = np.linspace(0, 1, 18)[:, None]
     length = random.uniform(0.09, 0.15) * (1 + 0.3 * np.cos(azimuth))
     way = -0.048 + (length + 0.048) * down
-    loose = 0.016 + 0.016 * np.sin(np.pi * np.clip(down * 1.25, 0, 1)) + 0.010 * (1 - down)
+    loose = thickness + 0.008 + 0.018 * np.sin(np.pi * np.clip(down * 1.25, 0, 1)) + 0.018 * (1 - down)
     phase = random.uniform(0, 6)
     pleats = 0.005 * np.sin(azimuth * 7 + phase + 8 * down) + 0.004 * np.sin(azimuth * 3 - 11 * down + phase)
-    height = np.maximum(loose + pleats * np.sin(np.pi * np.clip(down, 0.1, 0.95)), 0.012)
+    height = np.maximum(loose + pleats * np.sin(np.pi * np.clip(down, 0.1, 0.95)), thickness + 0.006)
     return loft(neck_of(neutral), cloth, azimuth, way, height)

@@ -38,13 +38,16 @@ class Headwear:
     hides_hair: bool = False
 
 
-def headwear(seed: int, traits: Traits, neutral: NDArray[np.floating], style: str | None = None) -> Headwear | None:
+def headwear(
+    seed: int, traits: Traits, neutral: NDArray[np.floating], thickness: float, style: str | None = None
+) -> Headwear | None:
     """What the person of that seed wears on the head, if anything.
 
     Args:
         seed: of the person.
         traits: headscarves and hair bands are women's, helmets no child's.
         neutral: [6931, 3] metres, the head model at rest.
+        thickness: metres of the clothes that headscarves lie on.
         style: ``"cap"`` and so on: wear this whatever the seed says.
     """
     random = stream(seed, "headwear")
@@ -61,7 +64,9 @@ def headwear(seed: int, traits: Traits, neutral: NDArray[np.floating], style: st
     skull = skull_of(neutral)
     if kind == "headscarf":
         made = hat_cloth(random, traits, {"plain": 6, "flowers": 2, "stripes": 1, "dots": 0.5}, "weave")
-        return Headwear(headscarf(random, neutral, made), kind, skull, np.full(skull.radius.shape, 1.0), 0.004, True)
+        return Headwear(
+            headscarf(random, neutral, made, thickness), kind, skull, np.full(skull.radius.shape, 1.0), 0.004, True
+        )
     surfaces, edge, width, room = HATS[kind](random, traits, skull)
     azimuth, elevation = angles()
     inside = elevation - edge(azimuth)

@@ -46,7 +46,9 @@ def _places() -> tuple[int, int]:
     return int(lobe), int(wing)
 
 
-def jewellery(seed: int, traits: Traits, neutral: NDArray[np.floating], neckline: float) -> Jewellery:
+def jewellery(
+    seed: int, traits: Traits, neutral: NDArray[np.floating], neckline: float, ears: bool = True
+) -> Jewellery:
     """The jewellery of the person of that seed.
 
     Args:
@@ -54,6 +56,7 @@ def jewellery(seed: int, traits: Traits, neutral: NDArray[np.floating], neckline
         traits: age and sex sway the choice.
         neutral: [6931, 3] metres, the head model at rest.
         neckline: of the clothes, metres of way in front: necklaces that they cover are left off.
+        ears: whether they are seen.
     """
     random = stream(seed, "jewellery")
     who = group(traits, random)
@@ -62,7 +65,7 @@ def jewellery(seed: int, traits: Traits, neutral: NDArray[np.floating], neckline
         metal = random.uniform(0.2, 1, 3)
     surfaces: list[Surface] = []
     names: list[str] = []
-    if random.random() < EARRINGS[who]:
+    if random.random() < EARRINGS[who] and ears:
         kind = chosen(random, _EARRINGS)
         surfaces += _earrings(random, neutral, kind, metal)
         names.append(kind)

@@ -27,13 +27,13 @@ def make_person(seed: int) -> Person:
     neutral = head_model().neutral(identity).astype(np.float32)
     worn = clothes(seed, traits, neutral)
     grown = hair(seed, traits, neutral)
-    hat = headwear(seed, traits, neutral)
+    hat = headwear(seed, traits, neutral, worn.thickness)
     coat, locks = grown.surfaces, grown.strands
     if hat:
         coat = tuple(left for sheet in coat if (left := covered_surface(sheet, hat)))
         locks = tuple(shown for hairs in locks if (shown := covered(hairs, hat)))
     spectacles = glasses(seed, traits, neutral)
-    jewels = jewellery(seed, traits, neutral, worn.neckline)
+    jewels = jewellery(seed, traits, neutral, worn.neckline, ears=not (hat and hat.hides_hair))
     surfaces = (
         *(with_limbs(skin) if skin.layer == Layer.BODY else skin for skin in skin_surfaces(seed, traits, neutral)),
         *eye_surfaces(seed, traits, neutral),

@@ -23,7 +23,7 @@ def body(seed: int) -> tuple[Traits, np.ndarray]:
 def test_hats_lie_outside_the_skin_and_above_the_eyes(style: str) -> None:
     for seed in (1, 2):
         traits, neutral = body(seed)
-        worn = headwear(seed, traits, neutral, style)
+        worn = headwear(seed, traits, neutral, 0.01, style)
         assert worn is not None
         eyes = neutral[head_model().region == EYE][:, 2].max()
         for surface in worn.surfaces:
@@ -38,7 +38,7 @@ def test_hats_lie_outside_the_skin_and_above_the_eyes(style: str) -> None:
 def test_hats_cover_the_hair(seed: int) -> None:
     traits, neutral = body(seed)
     grown = hair(seed, traits, neutral)
-    worn = headwear(seed, traits, neutral, "beanie")
+    worn = headwear(seed, traits, neutral, 0.01, "beanie")
     assert worn is not None
     for strands in grown.strands:
         left = covered(strands, worn)
@@ -55,16 +55,16 @@ def test_hats_cover_the_hair(seed: int) -> None:
 
 def test_headscarves_hide_all_hair() -> None:
     traits, neutral = body(3)
-    worn = headwear(3, traits, neutral, "headscarf")
+    worn = headwear(3, traits, neutral, 0.01, "headscarf")
     assert worn is not None
     assert all(covered(strands, worn) is None for strands in hair(3, traits, neutral).strands)
 
 
 def test_as_many_wear_hats_as_the_table_says() -> None:
     bodies = [body(seed) for seed in range(300)]
-    worn = [headwear(seed, *bodies[seed]) for seed in range(300)]
+    worn = [headwear(seed, *bodies[seed], 0.01) for seed in range(300)]
     assert 0.08 < np.mean([hat is not None for hat in worn]) < 0.26
     again = next(seed for seed, hat in enumerate(worn) if hat is not None)
-    first, second = worn[again], headwear(again, *bodies[again])
+    first, second = worn[again], headwear(again, *bodies[again], 0.01)
     assert first is not None and second is not None
     assert np.array_equal(first.surfaces[0].vertices, second.surfaces[0].vertices)
