@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from scipy import sparse
 from backend.head.model import head_model
 from backend.people.normals import vertex_normals
 from backend.people.programs import MOST_PARTS, PARTS_BLOCK, UNITS
+from backend.people.ribbons import RIBBON_VERTEX, ribbons
 from backend.people.scene import Array, Layer, Material, Person, Strands, Surface
 
 _SURFACE = np.dtype(
@@ -26,18 +27,6 @@ _SURFACE = np.dtype(
         ("uv", "f4", 2),
     ]
 )
-_STRAND = np.dtype(
-    [
-        ("position", "f4", 3),
-        ("share", "f4"),
-        ("tangent", "f4", 3),
-        ("half_width", "f4"),
-        ("colour", "u1", 4),
-        ("strand", "f4"),
-        ("material", "f4", 4),
-    ]
-)
-_MOST_SHADOW_QUADS = 8000
 STRAND_LAYER = 16  # added to the layer of parts that are strands
 
 
@@ -53,6 +42,7 @@ class Draw:
         slope: texture of the relief's slopes.
         material: of the first part.
         layer: of the first part.
+        casts: whether it throws shadows; what lies within the head does not.
     """
 
     first: int
@@ -62,6 +52,7 @@ class Draw:
     slope: int
     material: Material
     layer: Layer
+    casts: bool
 
 
 class Figure:
@@ -70,8 +61,7 @@ class Figure:
     Attributes:
         opaque: runs of the surfaces' indices that are drawn before everything else.
         lenses: runs of those that are drawn last.
-        strand_indices: of all strands.
-        shadow_indices: of those that stand for all in shadow maps; each stands for ``widening`` strands.
+        ribbons: what the strands' vertex array holds.
     """
 
     def __init__(self, person: Person, white: int, flat: int) -> None:
@@ -97,12 +87,12 @@ class Figure:
         _attributes(np.dtype([("movement", "f4", 3), ("normal", "f4", 3)]), first=len(_SURFACE.names or ()))
 
         gl.glBindVertexArray(self.strand_array)
-        points, self.strand_indices, shadow, self.widening = self._strand_vertices(person.strands, len(surfaces) + 1)
-        self.shadow_first = 4 * self.strand_indices.size
-        self.strand_count, self.shadow_count = self.strand_indices.size, shadow.size
-        _upload(gl.GL_ARRAY_BUFFER, strands, points)
-        _attributes(_STRAND)
-        _upload(gl.GL_ELEMENT_ARRAY_BUFFER, strand_indices, np.concatenate([self.strand_indices, shadow]))
+        self.ribbons = ribbons(person.strands, len(surfaces) + 1)
+        for part, group in enumerate(person.strands, start=len(surfaces) + 1):
+            self.parts[part] = _part(group.material, int(group.layer) + STRAND_LAYER)
+        _upload(gl.GL_ARRAY_BUFFER, strands, self.ribbons.vertices)
+        _attributes(RIBBON_VERTEX)
+        _upload(gl.GL_ELEMENT_ARRAY_BUFFER, strand_indices, self.ribbons.indices)
         self.strand_movement = self._texture_name()
         _upload(gl.GL_TEXTURE_BUFFER, moved, np.zeros((1, 4), np.float32))
         gl.glBindTexture(gl.GL_TEXTURE_BUFFER, self.strand_movement)
@@ -167,21 +157,29 @@ class Figure:
                 texture = self._white if surface.texture is None else self._texture(surface.texture)
                 slope = self._flat if surface.relief is None else self._slope(surface.relief)
             draw = Draw(
-                4 * first, surface.faces.size, surface.two_sided, texture, slope, surface.material, surface.layer
+                4 * first,
+                surface.faces.size,
+                surface.two_sided,
+                texture,
+                slope,
+                surface.material,
+                surface.layer,
+                _casts(surface),
             )
+            before = opaque[-1] if opaque else None
             if surface.material.opacity < 1:
                 lenses.append(draw)
-            elif opaque and not texture and not opaque[-1].texture and opaque[-1].two_sided == surface.two_sided:
-                before = opaque[-1]
-                opaque[-1] = Draw(
-                    before.first,
-                    before.count + draw.count,
-                    before.two_sided,
+            elif (
+                before
+                and not texture
+                and (before.texture, before.two_sided, before.casts)
+                == (
                     0,
-                    0,
-                    before.material,
-                    before.layer,
+                    draw.two_sided,
+                    draw.casts,
                 )
+            ):
+                opaque[-1] = replace(before, count=before.count + draw.count)
             else:
                 opaque.append(draw)
             first += surface.faces.size
@@ -209,50 +207,17 @@ class Figure:
         mipmaps(gl.GL_RG16F, gl.GL_RG, gl.GL_FLOAT, slope)
         return name
 
-    def _strand_vertices(
-        self, groups: tuple[Strands, ...], first_part: int
-    ) -> tuple[np.ndarray, NDArray[np.uint32], NDArray[np.uint32], float]:
-        """Vertices (two a point), indices, indices for shadow maps, and how many strands each of those stands for."""
-        quads = sum(_quads(group) for group in groups if group.layer != Layer.FACE)
-        step = max(1, -(-quads // _MOST_SHADOW_QUADS))
-        vertices = np.zeros(sum(2 * group.half_width.size for group in groups), _STRAND)
-        indices, shadow, start, strand = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)], 0, 0
-        for part, group in enumerate(groups, start=first_part):
-            count, length = group.half_width.shape
-            rows = vertices[start : start + 2 * count * length].reshape(count, length, 2)
-            along = np.gradient(group.points, axis=1)
-            along /= np.linalg.norm(along, axis=-1, keepdims=True) + 1e-12
-            rows["position"] = group.points[:, :, None]
-            rows["share"] = group.head_share[:, :, None]
-            rows["tangent"] = along[:, :, None]
-            rows["half_width"] = group.half_width[:, :, None]
-            rows["colour"][..., :3] = _bytes(group.colour)[:, :, None]
-            rows["colour"][..., 3] = _bytes(_openness(group))[:, :, None]
-            rows["strand"] = np.arange(strand, strand + count)[:, None, None]
-            chance = (np.arange(count) * 0.6180339887 + 0.37 * part) % 1
-            rows["material"][..., :2] = group.material.specular, group.material.roughness
-            rows["material"][..., 2] = part
-            rows["material"][..., 3] = chance[:, None, None]
-            self.parts[part] = _part(group.material, int(group.layer) + STRAND_LAYER)
-            indices.append(_ribbons(np.arange(count), np.arange(length), length, start))
-            if group.layer != Layer.FACE:  # brows and lashes are too fine for a shadow map
-                places = np.unique(np.append(np.arange(0, length, 2), length - 1))
-                shadow.append(_ribbons(np.arange(0, count, step), places, length, start))
-            start += 2 * count * length
-            strand += count
-        return vertices, np.concatenate(indices), np.concatenate(shadow), float(step)
+
+def _order(surface: Surface) -> tuple[bool, bool, bool, bool]:
+    return surface.material.opacity < 1, _textured(surface), surface.two_sided, _casts(surface)
 
 
-def _order(surface: Surface) -> tuple[bool, bool, bool]:
-    return surface.material.opacity < 1, _textured(surface), surface.two_sided
+def _casts(surface: Surface) -> bool:
+    return surface.layer not in (Layer.EYES, Layer.MOUTH)
 
 
 def _textured(surface: Surface) -> bool:
     return surface.texture is not None or surface.relief is not None
-
-
-def _quads(group: Strands) -> int:
-    return group.half_width.size // 2
 
 
 def _part(material: Material, layer: int) -> tuple[float, float, float, float]:
@@ -261,23 +226,6 @@ def _part(material: Material, layer: int) -> tuple[float, float, float, float]:
 
 def _bytes(colour: Array) -> NDArray[np.uint8]:
     return (np.clip(colour, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _openness(group: Strands) -> Array:
-    """[S, P] how freely light reaches a place of a strand: the roots of long hair lie deep under others."""
-    if group.layer == Layer.FACE:
-        return np.ones(group.half_width.shape, np.float32)
-    steps = np.linalg.norm(np.diff(group.points, axis=1), axis=-1)
-    from_root = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
-    depth = np.minimum(from_root[:, -1:] / 0.08, 1) * 0.55
-    return (1 - depth * np.exp(-from_root / 0.025)).astype(np.float32)
-
-
-def _ribbons(strands: np.ndarray, places: np.ndarray, length: int, start: int) -> NDArray[np.uint32]:
-    """Two triangles between neighbouring places of each strand; every point has two vertices."""
-    at = start + 2 * (strands[:, None] * length + places[None])
-    left, right = at[:, :-1], at[:, 1:]
-    return np.stack([left, right, left + 1, left + 1, right, right + 1], axis=-1).reshape(-1).astype(np.uint32)
 
 
 def _carriers(person: Person) -> sparse.csr_matrix:

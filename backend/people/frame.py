@@ -6,9 +6,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from backend.capture.graphics import projection
-from backend.people.scene import Shot
+from backend.people.scene import Person, Shot
 from backend.people.shadows import RANGE, SKY, lamp_view
 
+_ABOVE_EARS = 0.045  # metres
 LAMPS = 3  # as frame.glsl has it
 _FRAME = np.dtype(
     [
@@ -20,13 +21,15 @@ _FRAME = np.dtype(
         ("shift", "f4", 4),
         ("lamp_direction", "f4", (LAMPS, 4)),
         ("lamp_colour", "f4", (LAMPS, 4)),
+        ("skull", "f4", 4),
+        ("skull_radii", "f4", 4),
         ("above", "f4", 4),
         ("below", "f4", 4),
     ]
 )
 
 
-def frame_block(shot: Shot) -> np.ndarray:
+def frame_block(person: Person, shot: Shot) -> np.ndarray:
     """The block's bytes: a structured array of one element, matrices column by column.
 
     Raises:
@@ -43,6 +46,10 @@ def frame_block(shot: Shot) -> np.ndarray:
     angle = np.linalg.norm(vector)
     frame["turn"] = *(vector / max(angle, 1e-12)), angle
     frame["shift"] = *shot.location, RANGE
+    above_ears = person.neutral[person.neutral[:, 2] > _ABOVE_EARS]
+    low, high = above_ears.min(axis=0), above_ears.max(axis=0)
+    frame["skull"][0, :3] = (*((low + high) / 2)[:2], _ABOVE_EARS)
+    frame["skull_radii"][0, :3] = (*((high - low) / 2)[:2], high[2] - _ABOVE_EARS)
     for index, light in enumerate(lighting.lights):
         frame["to_shadow"][0, index] = lamp_view(light).T
         frame["lamp_direction"][0, index] = *light.direction, light.softness

@@ -21,6 +21,7 @@ from backend.people.occlusion import openness
 from backend.people.photography import photograph
 from backend.people.posing import posed_head
 from backend.people.programs import FRAME_BLOCK, UNITS, Program, Programs
+from backend.people.ribbons import STEPS, kept_share
 from backend.people.scene import Array, Layer, Person, Picture, Shot
 from backend.people.shadows import SIZE, SKY, TEXEL, moments
 from backend.people.targets import PictureTargets, Target, moments_texture, picture_texture
@@ -56,10 +57,10 @@ class Renderer:
         figure = self._figure(person)
         turned = head_normals(person.neutral + movement) - head_normals(person.neutral)
         figure.move(movement, turned if movement.any() else np.zeros_like(movement))
-        self._begin(shot)
+        self._begin(person, shot)
         targets = self._sized(camera)
         self._draw_shadows(figure, shot)
-        self._draw_samples(figure, targets)
+        self._draw_samples(figure, targets, _scale(camera, head))
         seen, masks = self._resolve(targets)
         depth = np.where(seen[..., 3] > 0, seen[..., 3], np.float32(np.inf))
         self._shade(targets, openness(depth, float(camera.intrinsics[0, 0])))
@@ -87,8 +88,8 @@ class Renderer:
             self._targets = PictureTargets(camera.width, camera.height)
         return self._targets
 
-    def _begin(self, shot: Shot) -> None:
-        frame = frame_block(shot)
+    def _begin(self, person: Person, shot: Shot) -> None:
+        frame = frame_block(person, shot)
         gl.glBindBuffer(gl.GL_UNIFORM_BUFFER, self._frame)
         gl.glBufferData(gl.GL_UNIFORM_BUFFER, frame.nbytes, frame, gl.GL_STREAM_DRAW)
         gl.glBindBufferBase(gl.GL_UNIFORM_BUFFER, FRAME_BLOCK, self._frame)
@@ -105,23 +106,32 @@ class Renderer:
         for index, light in lights.items():
             gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
             program = self._programs.strand_shadow
-            _use(program, map=index, widening=figure.widening, texel=TEXEL)
+            hair = figure.ribbons
+            _use(program, map=index, widening=hair.shadow_widening, texel=TEXEL)
             gl.glBindVertexArray(figure.strand_array)
-            _elements(figure.shadow_count, figure.shadow_first)
+            _elements(hair.in_shadows, 4 * int(hair.fine + hair.thinned[-1]))
             _use(self._programs.surface_shadow, map=index)
             gl.glBindVertexArray(figure.surface_array)
-            _elements(sum(draw.count for draw in figure.opaque), 0)
+            for draw in figure.opaque:
+                if draw.casts:
+                    _cull(not draw.two_sided)
+                    _elements(draw.count, draw.first)
+            _cull(False)
             soft = moments(self._shadow.read_depth(), light.softness)
             _bind(gl.GL_TEXTURE_2D_ARRAY, "shadow_moments", self._moments)
             gl.glTexSubImage3D(gl.GL_TEXTURE_2D_ARRAY, 0, 0, 0, index, SIZE, SIZE, 1, gl.GL_RG, gl.GL_FLOAT, soft)
 
-    def _draw_samples(self, figure: Figure, targets: PictureTargets) -> None:
+    def _draw_samples(self, figure: Figure, targets: PictureTargets, pixels_per_metre: float) -> None:
         targets.samples.bind()
         gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
         # hair is in front of most else, so it goes first
-        _use(self._programs.strands, map=-1)
+        hair = figure.ribbons
         gl.glBindVertexArray(figure.strand_array)
-        _elements(figure.strand_count, 0)
+        _use(self._programs.strands, map=-1, widening=1.0)
+        _elements(hair.fine, 0)
+        share = kept_share(hair.width * pixels_per_metre)
+        _use(self._programs.strands, map=-1, widening=share**-0.5)
+        _elements(int(hair.thinned[round(share * STEPS)]), 4 * hair.fine)
         program = self._programs.surface
         _use(program, map=-1)
         gl.glBindVertexArray(figure.surface_array)
@@ -195,6 +205,11 @@ class Renderer:
         self._head.draw(head)
         _cull(False)
         return np.ascontiguousarray(target.read(0, np.float32)[..., :3])
+
+
+def _scale(camera: Camera, head: Array) -> float:
+    """Pixels that a metre at the head's middle spans."""
+    return float(camera.intrinsics[0, 0] / camera.project(head.mean(axis=0, dtype=np.float64))[2])
 
 
 def _use(program: Program, **uniforms: float) -> None:

@@ -11,6 +11,8 @@ layout(std140) uniform Frame {
     vec4 shift;             // the head's location; w: metres that one unit of a shadow map's depth means
     vec4 lamp_direction[LAMPS];  // towards the lamp; w: half of the angle that it spans
     vec4 lamp_colour[LAMPS];
+    vec4 skull;             // middle of an ellipsoid within the head at rest, and its radii
+    vec4 skull_radii;
     vec4 above;
     vec4 below;
 };

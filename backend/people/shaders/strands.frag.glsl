@@ -1,5 +1,5 @@
-in vec3 radiance, world_normal;
-in float cover, side;
+in vec3 shade, world_normal;
+in float cover;
 flat in float its_part, chance;
 layout(location = 0) out vec4 encoded;
 layout(location = 1) out vec4 normal_part;
@@ -11,6 +11,6 @@ void main() {
     int sample_index = (place.x ^ place.y) + 2 * place.y;  // neighbours in this order lie diagonally
     int rank = (sample_index + int(chance * 61.0)) & 3;
     if (float(rank) + fract(chance * 7.0) >= 4.0 * cover) discard;
-    encoded = vec4(sqrt(clamp(radiance * 0.25, 0.0, 1.0)), 1.0);
-    normal_part = vec4(normalize(world_normal), its_part);
+    encoded = vec4(shade, 1.0);
+    normal_part = vec4(world_normal, its_part);
 }

@@ -1,5 +1,5 @@
 uniform int map;  // which shadow map is drawn, -1: the picture
-uniform float widening;  // in shadow maps few strands stand for many
+uniform float widening;  // where few strands stand for many
 uniform float texel;  // metres
 uniform samplerBuffer strand_movement;
 layout(location = 0) in vec3 position;
@@ -9,8 +9,8 @@ layout(location = 3) in float half_width;
 layout(location = 4) in vec4 colour;  // alpha: how freely light reaches this place among the hairs
 layout(location = 5) in float strand;
 layout(location = 6) in vec4 material;  // specular, roughness, part, chance
-out vec3 radiance, world_normal;
-out float cover, side;
+out vec3 shade, world_normal;  // shade: the root of a quarter of the radiance
+out float cover;
 flat out float its_part, chance;
 
 float bell(float x, float width) { return exp(-0.5 * x * x / (width * width)); }
@@ -46,6 +46,15 @@ vec3 hair_radiance(vec3 place, vec3 along, vec3 view, vec3 albedo, float open) {
     return total;
 }
 
+// Whether the skull is between the camera and a place on the head
+bool hidden(vec3 place) {
+    vec3 from = (turned(eye.xyz - shift.xyz, -1.0) - skull.xyz) / skull_radii.xyz;
+    vec3 way = (turned(place - shift.xyz, -1.0) - skull.xyz) / skull_radii.xyz - from;
+    float nearest = -dot(from, way) / dot(way, way);
+    vec3 at = from + nearest * way;
+    return nearest < 1.0 && dot(at, at) < 0.9;
+}
+
 void main() {
     vec3 place = posed(position + texelFetch(strand_movement, int(strand)).xyz, share);
     vec3 along = turned(tangent, share);
@@ -60,17 +69,22 @@ void main() {
         if (width < chance * drawn) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
         return;
     }
+    if (share > 0.9 && hidden(place)) {  // no triangle is the cheapest triangle
+        gl_Position = to_clip * vec4(place, 1.0);
+        shade = vec3(0.0);
+        return;
+    }
     vec3 view = eye.xyz - place;
     float depth = dot(to_clip * vec4(place, 1.0), vec4(0.0, 0.0, 0.0, 1.0));
-    float drawn = max(half_width, 0.25 * depth * eye.w);
-    cover = half_width / drawn;
+    float wide = half_width * widening;
+    float drawn = max(wide, 0.25 * depth * eye.w);
+    cover = wide / drawn;
     vec3 across = normalize(cross(along, view) + 1e-9);
     view = normalize(view);
     vec3 albedo = pow(colour.rgb, vec3(2.2));
-    radiance = hair_radiance(place, along, view, albedo, colour.a);
+    shade = sqrt(clamp(0.25 * hair_radiance(place, along, view, albedo, colour.a), 0.0, 1.0));
     world_normal = cross(across, along);
     if (dot(world_normal, view) < 0.0) world_normal = -world_normal;
-    side = side_sign;
     its_part = material.z;
     gl_Position = to_clip * vec4(place + across * side_sign * drawn, 1.0);
 }
