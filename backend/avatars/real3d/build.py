@@ -102,7 +102,8 @@ def build_avatar(
         LimnerError: what :func:`build_portrait` and reading the weights raise.
     """
     with ThreadPoolExecutor(1) as beside:  # the network is laid out for the processor while the face is found
-        lifting = beside.submit(lambda: PlaneLifting(weights.network(device)))
+        # from a mapping of its own, which goes with all that it has brought into memory
+        lifting = beside.submit(lambda: PlaneLifting(PortraitWeights(weights.path).network(device)))
         portrait, report = build_portrait(picture, PICTURE_SIZE, part(progress, 0.0, 0.6), basel)
         progress(0.6, "lifting the picture into planes")
         planes = lifting.result()(portrait.head)
