@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,9 +30,12 @@ class Chance:
         """[B, *shape] with mean 0 and deviation 1."""
         return torch.randn(self.count, *shape, generator=self._generator, device=self.device)
 
-    def happens(self, probability: float) -> Tensor:
-        """[B, 1, 1, 1] 1 where it does, 0 where it does not."""
-        return (self.uniform(0, 1, 1, 1, 1) < probability).float()
+    def some(self, probability: float) -> tuple[Tensor, Chance]:
+        """Indices [N] of samples chosen with this probability, and the randomness for them."""
+        chosen = (self.uniform(0, 1) < probability).nonzero()[:, 0]
+        part = copy(self)
+        part.count = len(chosen)
+        return chosen, part
 
     def field(self, size: int, cells: int, channels: int = 1) -> Tensor:
         """[B, channels, size, size] smooth, from random values at ``cells`` x ``cells`` places."""
@@ -61,58 +67,43 @@ def warped(maps: Tensor, matrix: Tensor, size: int) -> Tensor:
     return F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def recoloured(rgb: Tensor, shares: Tensor, chance: Chance, probability: float) -> Tensor:
-    """Every part of a picture [B, 3, H, W] in [0, 1] with other colours; its parts are ``shares`` [B, C, H, W]."""
-    gain = torch.exp(0.25 * chance.normal(shares.shape[1], 1) + 0.2 * chance.normal(shares.shape[1], 3))
-    offset = 0.08 * chance.normal(shares.shape[1], 3)
-    factor = torch.einsum("bchw,bck->bkhw", shares, gain)
-    addend = torch.einsum("bchw,bck->bkhw", shares, offset)
-    return torch.where(chance.happens(probability) > 0, (rgb * factor + addend).clamp(0, 1), rgb)
-
-
-def before_another(rgb: Tensor, background: Tensor, chance: Chance, probability: float) -> Tensor:
-    """Pictures [B, 3, H, W] with what is behind their neighbours' in the batch, and the neighbours themselves.
-
-    ``background`` [B, 1, H, W] is the share of every pixel that the background has.
-    """
-    other = rgb.roll(1, 0).flip(3)
-    chosen = chance.happens(probability)
-    return rgb + chosen * background * (other - rgb)
+def recoloured(rgb: Tensor, shares: Tensor, chance: Chance) -> Tensor:
+    """Every part of pictures [B, 3, H, W] in [0, 1] in other colours; the parts are ``shares`` [B, C, H, W]."""
+    parts = shares.shape[1]
+    gain = torch.exp(0.25 * chance.normal(parts, 1) + 0.2 * chance.normal(parts, 3))
+    offset = 0.08 * chance.normal(parts, 3)
+    factor, addend = (torch.einsum("bchw,bck->bkhw", shares, each) for each in (gain, offset))
+    return (rgb * factor + addend).clamp(0, 1)
 
 
 def photographed(rgb: Tensor, chance: Chance) -> Tensor:
     """Pictures [B, 3, H, W] in [0, 1] in another light, by another camera, or painted."""
     size = rgb.shape[-1]
-    lit = torch.exp(0.25 * chance.happens(0.4) * chance.field(size, 3))
-    tint = torch.exp(0.08 * chance.normal(3, 1, 1))
-    rgb = (rgb * lit * tint * torch.exp(0.15 * chance.normal(1, 1, 1))).clamp(1e-4, 1)
-    rgb = rgb ** torch.exp(0.25 * chance.normal(1, 1, 1))
+    tint = torch.exp(0.08 * chance.normal(3, 1, 1) + 0.15 * chance.normal(1, 1, 1))
+    rgb = (rgb * tint).clamp(1e-4, 1) ** torch.exp(0.25 * chance.normal(1, 1, 1))
     mean = rgb.mean(dim=(1, 2, 3), keepdim=True)
-    rgb = (mean + (rgb - mean) * torch.exp(0.2 * chance.normal(1, 1, 1))).clamp(0, 1)
-    grey = (rgb * rgb.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-    saturation = torch.where(chance.happens(0.15) > 0, 0.0, torch.exp(0.3 * chance.normal(1, 1, 1)))
-    rgb = (grey + (rgb - grey) * saturation).clamp(0, 1)
+    rgb = mean + (rgb - mean) * torch.exp(0.2 * chance.normal(1, 1, 1))
+    _change(rgb, *chance.some(0.4), lambda some, luck: some * torch.exp(0.25 * luck.field(size, 3)))
+    _change(rgb, *chance.some(0.5), lambda some, luck: _saturated(some, torch.exp(0.3 * luck.normal(1, 1, 1))))
+    _change(rgb, *chance.some(0.15), lambda some, luck: _saturated(some, torch.zeros(())))
     aged = rgb.new_tensor([1.05, 0.95, 0.75]).view(1, 3, 1, 1)  # sepia, and old varnish
-    rgb = torch.where(chance.happens(0.08) > 0, (rgb * aged).clamp(0, 1), rgb)
-    blurred = F.avg_pool2d(F.pad(rgb, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    rgb = rgb + (blurred - rgb) * chance.happens(0.3) * chance.uniform(-0.8, 1, 1, 1, 1)  # sharper, too
-    levels = chance.uniform(4, 12, 1, 1, 1)
-    rgb = torch.where(chance.happens(0.07) > 0, (rgb * levels).round() / levels, rgb)  # a drawing's flat colours
-    cells = size // 4
-    strokes = 0.03 * chance.happens(0.25) * chance.field(size, cells)
-    noise = 0.04 * chance.happens(0.5) * chance.uniform(0, 1, 1, 1, 1) * chance.normal(3, size, size)
-    return (rgb + strokes + noise).clamp(0, 1)
+    _change(rgb, *chance.some(0.08), lambda some, luck: some * aged)
+    _change(rgb, *chance.some(0.3), lambda some, luck: _blurred(some, luck.uniform(-0.8, 1, 1, 1, 1)))
+    _change(rgb, *chance.some(0.07), lambda some, luck: _flattened(some, luck.uniform(4, 12, 1, 1, 1)))
+    _change(rgb, *chance.some(0.25), lambda some, luck: some + 0.03 * luck.field(size, size // 4))  # strokes
+    _change(
+        rgb, *chance.some(0.4), lambda some, luck: some + luck.uniform(0, 0.04, 1, 1, 1) * luck.normal(3, size, size)
+    )
+    return rgb.clamp_(0, 1)
 
 
-def covered(rgb: Tensor, chance: Chance, probability: float) -> Tensor:
-    """Pictures [B, 3, H, W] with a patch of one colour, or of the neighbour's picture, over some place."""
-    size = rgb.shape[-1]
-    place = torch.linspace(0, 1, size, device=rgb.device)
+def covered(rgb: Tensor, chance: Chance) -> Tensor:
+    """Pictures [B, 3, H, W] with a patch of one colour over some place."""
+    place = torch.linspace(0, 1, rgb.shape[-1], device=rgb.device)
     x, y = chance.uniform(0, 1, 1, 1), chance.uniform(0, 1, 1, 1)
     wide, high = chance.uniform(0.03, 0.12, 1, 1), chance.uniform(0.03, 0.12, 1, 1)
     patch = (((place.view(1, 1, -1) - x) / wide) ** 2 + ((place.view(1, -1, 1) - y) / high) ** 2 < 1).unsqueeze(1)
-    filling = torch.where(chance.happens(0.5) > 0, chance.uniform(0, 1, 3, 1, 1), rgb.roll(2, 0))
-    return torch.where(patch & (chance.happens(probability) > 0), filling, rgb)
+    return torch.where(patch, chance.uniform(0, 1, 3, 1, 1), rgb)
 
 
 def misjudged(share: Tensor, chance: Chance) -> Tensor:
@@ -122,3 +113,29 @@ def misjudged(share: Tensor, chance: Chance) -> Tensor:
     soft = F.interpolate(small, (size, size), mode="bilinear", align_corners=False)
     moved = soft - 0.5 + 0.35 * chance.field(size, 6) * chance.uniform(0, 1, 1, 1, 1)
     return torch.sigmoid(moved * torch.exp(chance.uniform(1.5, 3.5, 1, 1, 1)))
+
+
+def _change(rgb: Tensor, chosen: Tensor, chance: Chance, change: Callable[[Tensor, Chance], Tensor]) -> None:
+    """Change the chosen samples in place."""
+    if len(chosen):
+        rgb[chosen] = change(rgb[chosen], chance).clamp(0, 1)
+
+
+def _saturated(rgb: Tensor, saturation: Tensor) -> Tensor:
+    grey = (rgb * rgb.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return grey + (rgb - grey) * saturation.to(rgb.device)
+
+
+def _blurred(rgb: Tensor, amount: Tensor) -> Tensor:
+    """Blurred, or for amounts below zero sharpened."""
+    mean = F.avg_pool2d(F.pad(rgb, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return rgb + (mean - rgb) * amount
+
+
+def _flattened(rgb: Tensor, levels: Tensor) -> Tensor:
+    """A drawing's flat colours."""
+    return (rgb * levels).round() / levels
+
+
+def _grained(rgb: Tensor, chance: Chance) -> Tensor:
+    return rgb + chance.uniform(0, 0.04, 1, 1, 1) * chance.normal(*rgb.shape[1:])

@@ -191,8 +191,7 @@ def _step(
     network.train()
     for group in optimiser.param_groups:
         group["lr"] = settings.rate(step)
-    cuda = processes.device.type == "cuda"
-    with torch.autocast(processes.device.type, torch.bfloat16, enabled=cuda and torch.cuda.is_bf16_supported()):
+    with torch.autocast(processes.device.type, torch.bfloat16, enabled=processes.fast_bfloat16):
         loss, parts = task.loss(network, batch, step, processes)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()

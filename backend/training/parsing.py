@@ -18,7 +18,6 @@ from backend.training import parsing_crops
 from backend.training.augmentation import (
     Chance,
     affine,
-    before_another,
     covered,
     misjudged,
     photographed,
@@ -84,7 +83,8 @@ class ParsingTask:
         seen = (target.sum(dim=1, keepdim=True) > 0.5).float()
         logits = network(picture)
         weight = boundary_weight(target) * seen
-        entropy, dice = soft_cross_entropy(logits, target, weight), soft_dice(logits, target, seen)
+        log_shares = torch.log_softmax(logits.float(), dim=1)
+        entropy, dice = soft_cross_entropy(log_shares, target, weight), soft_dice(log_shares.exp(), target, seen)
         return entropy + dice, {"entropy": entropy, "dice": dice}
 
     def measure(self, network: nn.Module, device: torch.device) -> dict[str, float]:
@@ -140,16 +140,22 @@ def augmented(batch: Tensor, size: int, chance: Chance) -> tuple[Tensor, Tensor]
     wrong = affine(chance, turn=0.04, zoom=0.05, stretch=0.03, shift=0.015)
     wrong[:, 0, :2] *= torch.sign(wrong[:, 0, :1])  # no mirror images of the hint alone
     face = warped(maps[:, FACE_MAP], matrix @ wrong, size) * 2 - 1
-    rgb, shares, belief = maps_there[:, RGB], maps_there[:, SHARES], maps_there[:, PERSON]
+    rgb, shares, belief = maps_there[:, RGB].clone(), maps_there[:, SHARES], maps_there[:, PERSON].clone()
     seen = (shares.sum(dim=1, keepdim=True) > 0.5).float()
     background = shares[:, BACKGROUND : BACKGROUND + 1]
-    rgb = before_another(recoloured(rgb, shares, chance, 0.35), background, chance, 0.15)
-    rgb = covered(photographed(rgb, chance), chance, 0.3) * seen
+    some, luck = chance.some(0.35)
+    rgb[some] = recoloured(rgb[some], shares[some], luck)
+    some, _ = chance.some(0.15)  # before other people
+    rgb[some] += background[some] * (rgb.roll(1, 0)[some].flip(3) - rgb[some])
+    rgb = photographed(rgb, chance)
+    some, luck = chance.some(0.3)
+    rgb[some] = covered(rgb[some], luck)
     # the segmenter's own opinion, one like that of a better one, or none
-    kind = chance.uniform(0, 1, 1, 1, 1)
-    belief = torch.where(kind < 0.5, belief, misjudged((1 - background) * seen, chance))
-    person = torch.where(kind < 0.85, belief, 0.5)
-    return parsing_input(rgb, person, face, seen), shares
+    some, luck = chance.some(0.5)
+    belief[some] = misjudged((1 - background[some]) * seen[some], luck)
+    some, _ = chance.some(0.15)
+    belief[some] = 0.5
+    return parsing_input(rgb * seen, belief, face, seen), shares
 
 
 def _coloured(shares: Tensor) -> NDArray[np.uint8]:

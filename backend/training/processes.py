@@ -31,6 +31,12 @@ class Processes:
         """Whether this one writes the files."""
         return self.rank == 0
 
+    @property
+    def fast_bfloat16(self) -> bool:
+        """Whether the device multiplies in bfloat16, which keeps the range of single precision."""
+        cuda = self.device.type == "cuda"
+        return torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_avx512_bf16_supported()
+
     def wrapped(self, network: nn.Module) -> nn.Module:
         """The network with gradients averaged over all processes."""
         return DistributedDataParallel(network) if self.count > 1 else network
