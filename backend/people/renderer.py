@@ -21,7 +21,7 @@ from backend.people.occlusion import openness
 from backend.people.photography import photograph
 from backend.people.posing import posed_head
 from backend.people.programs import FRAME_BLOCK, UNITS, Program, Programs
-from backend.people.ribbons import STEPS, kept_share
+from backend.people.ribbons import thinning
 from backend.people.scene import Array, Layer, Person, Picture, Shot
 from backend.people.shadows import SIZE, SKY, TEXEL, moments
 from backend.people.targets import PictureTargets, Target, moments_texture, picture_texture
@@ -129,9 +129,9 @@ class Renderer:
         gl.glBindVertexArray(figure.strand_array)
         _use(self._programs.strands, map=-1, widening=1.0)
         _elements(hair.fine, 0)
-        share = kept_share(hair.width * pixels_per_metre)
-        _use(self._programs.strands, map=-1, widening=share**-0.5)
-        _elements(int(hair.thinned[round(share * STEPS)]), 4 * hair.fine)
+        kept, widening = thinning(hair.width * pixels_per_metre)
+        _use(self._programs.strands, map=-1, widening=widening)
+        _elements(int(hair.thinned[kept]), 4 * hair.fine)
         program = self._programs.surface
         _use(program, map=-1)
         gl.glBindVertexArray(figure.surface_array)

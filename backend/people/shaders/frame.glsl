@@ -16,3 +16,6 @@ layout(std140) uniform Frame {
     vec4 above;
     vec4 below;
 };
+
+// World vector from the camera to what a pixel shows at a depth
+vec3 seen_through(vec2 pixel, float depth) { return (ray[0].xyz * pixel.x + ray[1].xyz * pixel.y + ray[2].xyz) * depth; }

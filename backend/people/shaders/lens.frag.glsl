@@ -1,16 +1,15 @@
 // Clear surfaces over the finished picture: tint, and what they mirror
 uniform vec4 lens;  // specular, roughness, opacity, layer
-in vec3 world, world_normal, shown;
-in vec2 at;
-flat in float its_part;
+in vec4 normal_part;
+in vec3 shown;
 layout(location = 0) out vec4 radiance;
 layout(location = 1) out vec4 layers_0;
 layout(location = 2) out vec4 layers_4;
 layout(location = 3) out vec4 layers_8;
 
 void main() {
-    vec3 normal = normalize(world_normal);
-    vec3 view = normalize(eye.xyz - world);
+    vec3 normal = normalize(normal_part.xyz);
+    vec3 view = -normalize(seen_through(gl_FragCoord.xy, 1.0));
     if (dot(normal, view) < 0.0) normal = -normal;
     float share = fresnel(lens.x, dot(normal, view));
     vec3 mirrored_light = mirrored(reflect(-view, normal)) * share;

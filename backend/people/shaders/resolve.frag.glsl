@@ -25,8 +25,9 @@ void main() {
     for (int s = 0; s < SAMPLES; ++s) {
         ivec2 at = 2 * pixel + ivec2(s & 1, s >> 1);
         vec4 normal_part = texelFetch(normals, at, 0);
-        int part = int(normal_part.w);
+        int part = int(normal_part.w * 255.0 + 0.5);
         if (part == 0) continue;
+        normal_part.xyz = normal_part.xyz * 2.0 - 1.0;
         vec3 colour = texelFetch(colours, at, 0).rgb;
         float depth = texelFetch(depths, at, 0).r;
         if (depth < nearest) {

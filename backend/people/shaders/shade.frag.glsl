@@ -15,7 +15,7 @@ void main() {
     vec4 surface = texelFetch(surface_map, pixel, 0);
     vec4 material = texelFetch(material_map, pixel, 0);
     vec3 normal = surface.xyz;
-    vec3 place = eye.xyz + (ray[0].xyz * gl_FragCoord.x + ray[1].xyz * gl_FragCoord.y + ray[2].xyz) * surface.w;
+    vec3 place = eye.xyz + seen_through(gl_FragCoord.xy, surface.w);
     vec3 view = normalize(eye.xyz - place);
     vec3 albedo = pow(albedo_share.rgb, vec3(2.2));
     float straight = material.x, roughness = material.y, subsurface = material.z, mouth = material.w;

@@ -12,5 +12,5 @@ void main() {
     int rank = (sample_index + int(chance * 61.0)) & 3;
     if (float(rank) + fract(chance * 7.0) >= 4.0 * cover) discard;
     encoded = vec4(shade, 1.0);
-    normal_part = vec4(world_normal, its_part);
+    normal_part = vec4(world_normal * 0.5 + 0.5, its_part / 255.0);
 }
