@@ -89,10 +89,10 @@ def draw_traits(seed: int) -> Traits:
     side = random.normal(0.1, 0.12)  # how much of the other sex's build
     female = float(np.clip(side if random.random() < 0.5 else 1 - side, 0, 1))
     african, asian, caucasian = _ancestry(seed)
-    pigment = np.clip(0.78 * african + 0.36 * asian + 0.2 * caucasian + random.normal(0, 0.12), 0, 1)
+    pigment = np.clip(0.82 * african + 0.36 * asian + 0.2 * caucasian + random.normal(0, 0.12), 0, 1)
     # blond and brown hair come with light skin; children are fairer than they will be
-    fairness = caucasian * max(0.0, 1 - 1.6 * pigment) * random.beta(1.2, 1.2)
-    hair_pigment = np.clip(0.95 - 0.85 * fairness - (0.1 if age < 12 else 0) + random.normal(0, 0.05), 0.1, 1)
+    fairness = caucasian * np.clip(1.3 - 2 * pigment, 0, 1) * random.beta(1.3, 1.0)
+    hair_pigment = np.clip(0.95 - 0.9 * fairness - (0.1 if age < 12 else 0) + random.normal(0, 0.05), 0.1, 1)
     redness = np.clip(random.beta(1.2, 6) + (0.6 if random.random() < 0.12 * caucasian else 0), 0, 1)
     grey = 1 / (1 + np.exp(-(age - random.normal(56, 9)) / 5)) if age > 25 else 0.0
     return Traits(

@@ -44,7 +44,7 @@ def skin_surfaces(seed: int, traits: Traits, neutral: Array) -> tuple[Surface, .
     random = stream(seed, "skin")
     texture, relief = _painted(random, traits)
     atlas, share = skin_atlas(), head_model().head_share
-    shine = float(np.clip(random.normal(0.55, 0.08) + (0.06 if traits.age > 60 else 0), 0.38, 0.75))
+    shine = float(np.clip(random.normal(0.6, 0.07) + (0.04 if traits.age > 60 else 0), 0.46, 0.75))
     material = Material(0.04, shine, 0.75 - 0.35 * traits.pigment)
     surfaces = []
     for layer, (used, faces) in zip((Layer.FACE, Layer.BODY), atlas.surfaces, strict=True):
@@ -114,8 +114,8 @@ def _melanin(random: np.random.Generator, traits: Traits, noise: SkinNoise, mott
     uneven = (0.5 + 0.5 * level) * (1.0 if traits.age < 40 else 1.3) * random.uniform(0.6, 1.2)
     melanin = level + uneven * (0.011 * patches + 0.010 * mottle)
     melanin += 0.05 * level * (regions["forehead"] + regions["temples"] + regions["neck"]) * random.uniform(-0.3, 1)
-    if random.random() < 0.35 * (1 - level) + (0.35 if traits.redness > 0.5 else 0):
-        melanin += random.uniform(0.08, 0.3) * regions["freckled"] * noise.fine(noise.freckles, random)
+    if random.random() < 0.22 * (1 - level) + (0.4 if traits.redness > 0.5 else 0):
+        melanin += random.uniform(0.05, 0.25) * regions["freckled"] * noise.fine(noise.freckles, random)
     if traits.age > 50:
         spots = noise.coarse(noise.blotches, random) * (0.3 + regions["temples"] + regions["cheekbones"])
         melanin += 0.22 * np.clip((traits.age - 50) / 40, 0, 1) * (1 - 0.6 * level) * random.random() * spots

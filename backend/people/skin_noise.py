@@ -91,7 +91,7 @@ def skin_noise() -> SkinNoise:
         _fixed_point(metres / COARSE),
         pores=dots(random, 3.2, (0.6, 1.1)),
         follicles=dots(random, 2.4, (0.4, 0.65)),
-        freckles=dots(random, 11, (0.8, 2.4)),
+        freckles=dots(random, 9, (0.6, 1.7)),
         grain=band(random, 2, 7),
         mottle=band(random, 2, 9),
         patches=band(random, 8, 40),
