@@ -3,6 +3,9 @@
 Networks on a CPU ask for maps of tens of megabytes and give them back, layer by layer. The GNU C library takes each of
 them from the system and returns it at once, so that all of its pages are cleared and mapped again for the next layer: a
 tenth of the time of wide networks. A process that computes keeps them instead.
+
+Measured on two cores: Real3D-Portrait's picture to planes 2.21 s instead of 2.45 (2.32 where no block is ever mapped by
+itself, M_MMAP_MAX = 0), for 0.26 GiB more at its peak; zera's frames are as fast as before, in as much memory.
 """
 
 from __future__ import annotations
