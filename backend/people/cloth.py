@@ -196,7 +196,7 @@ def folds(cloth: Cloth, random: np.random.Generator, height: float) -> Array:
     for wave in (26, 45, 70):
         direction = random.normal(size=3) * [1, 0.8, 0.35]
         warp = np.sin(points @ random.normal(size=3) * 14 + random.uniform(0, 6))
-        ridge = 1 - np.abs(np.sin(points @ direction * wave + 1.3 * warp + random.uniform(0, 6)))
-        total += ridge**2 * (26 / wave)
+        ridge = 0.5 + 0.5 * np.sin(points @ direction * (1.6 * wave) + 1.3 * warp + random.uniform(0, 6))
+        total += ridge**1.5 * (26 / wave)
     fade = np.clip((cloth.way - 0.02) / 0.08, 0, 1)
     return np.asarray(total * fade * height, np.float32)

@@ -254,5 +254,8 @@ def clothes(seed: int, traits: Traits, neutral: NDArray[np.floating], garment: s
     if wound:
         made = tailor.fabric(_CASUAL, "knit" if random.random() < 0.6 else "weave")
         pieces = [*pieces, collars.scarf(tailor.neck, made, random, thickness)]
+        if random.random() < 0.6:
+            over = tailor.sheet(Cut(thickness + 0.008, 8, 0.004))
+            pieces += garments.scarf_end(over, random, made)
         kind, neckline, thickness = f"{kind} + scarf", -0.1, 0.035
     return Clothes(merged(pieces), kind, neckline, thickness)

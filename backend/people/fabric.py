@@ -52,21 +52,21 @@ class Fabric:
 
 
 @lru_cache(maxsize=40)
-def _tile(cells: int) -> Array:
+def _tile(across: int, up: int) -> Array:
     """[SIZE, SIZE] smooth noise in about [-1, 1] that repeats without a seam, always the same."""
-    grid = np.random.default_rng(cells).uniform(-1, 1, (cells, cells)).astype(np.float32)
+    grid = np.random.default_rng([across, up]).uniform(-1, 1, (up, across)).astype(np.float32)
     pad = 2
-    scale = SIZE / cells
-    large = cv2.resize(np.pad(grid, pad, mode="wrap"), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    edge = round(pad * scale)
-    return np.asarray(large[edge : edge + SIZE, edge : edge + SIZE])
+    wide, tall = SIZE / across, SIZE / up
+    large = cv2.resize(np.pad(grid, pad, mode="wrap"), None, fx=wide, fy=tall, interpolation=cv2.INTER_CUBIC)
+    left, top = round(pad * wide), round(pad * tall)
+    return np.asarray(large[top : top + SIZE, left : left + SIZE])
 
 
-def tiled_noise(random: np.random.Generator, cells: int) -> Array:
-    """[SIZE, SIZE] smooth noise in about [-1, 1] that repeats without a seam, ``cells`` bumps across."""
-    # moved and turned rather than drawn afresh: a fifth of the time
-    tile = np.roll(_tile(cells), tuple(random.integers(0, SIZE, 2)), axis=(0, 1))
-    return np.asarray(np.rot90(tile, random.integers(4)))
+def tiled_noise(random: np.random.Generator, across: int, up: int | None = None) -> Array:
+    """[SIZE, SIZE] smooth noise in about [-1, 1] that repeats without a seam, so many bumps across and up."""
+    # moved rather than drawn afresh: a fifth of the time
+    tile = np.roll(_tile(across, up or across), tuple(random.integers(0, SIZE, 2)), axis=(0, 1))
+    return np.asarray(tile[:: random.choice([-1, 1]), :: random.choice([-1, 1])])
 
 
 def _axes() -> tuple[Array, Array]:
@@ -205,9 +205,11 @@ def fabric(
         channel = (share * np.float32((high - low) * 255) + np.float32(low * 255)) * light
         channels.append(np.clip(channel, 0, 255).astype(np.uint8))
     texture = cv2.merge(channels)
-    wrinkles = 1 - np.abs(tiled_noise(random, 6) + 0.5 * tiled_noise(random, 13))
-    relief = height + np.float32(0.004 * crease) * wrinkles * wrinkles * wrinkles
-    return Fabric(f"{pattern} {weave}", np.ones(3, np.float32), texture, relief.astype(np.float32), material)
+    # soft folds, longer than wide, and a few sharper ones
+    folds = tiled_noise(random, 4, 11) + 0.7 * tiled_noise(random, 12, 5)
+    crumples = 1 - np.abs(tiled_noise(random, 5, 9))
+    relief = height + np.float32(0.0022 * crease) * (folds + crumples * crumples)
+    return Fabric(f"{pattern} {weave}", np.ones(3, np.float32), texture, np.asarray(relief, np.float32), material)
 
 
 def printed(

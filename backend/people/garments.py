@@ -143,3 +143,12 @@ def chest_print(cloth: Cloth, fabric: Fabric, ink: Array, random: np.random.Gene
     patch = cloth.where(np.minimum(reach - np.abs(x), reach - np.abs(z - middle)))
     patch = patch.where(patch.front).raised(0.0006)
     return list(sewn(patch, printed(random, fabric, ink, middle, width))[:1]) if len(patch.faces) else []
+
+
+def scarf_end(cloth: Cloth, random: np.random.Generator, fabric: Fabric) -> Pieces:
+    """The end of a scarf that hangs down the front, cut from a sheet over the other clothes."""
+    at, width, low = random.uniform(-0.06, 0.06), random.uniform(0.05, 0.09), random.uniform(-0.55, -0.36)
+    sway = 0.012 * np.sin(cloth.mean[:, 2] * 25)
+    strip = cloth.where(np.minimum(width / 2 - np.abs(cloth.mean[:, 0] - at - sway), cloth.front))
+    strip = strip.where(np.minimum(strip.way - 0.015, strip.mean[:, 2] - low))
+    return list(sewn(strip, fabric)) if len(strip.faces) else []

@@ -10,6 +10,7 @@ from backend.people.clothes import clothes
 from backend.people.eyes import eye_surfaces
 from backend.people.glasses import glasses
 from backend.people.hair import hair
+from backend.people.hair_on_clothes import lifted
 from backend.people.hat_hair import covered, covered_surface
 from backend.people.headwear import headwear
 from backend.people.jewellery import jewellery
@@ -28,7 +29,7 @@ def make_person(seed: int) -> Person:
     worn = clothes(seed, traits, neutral)
     grown = hair(seed, traits, neutral)
     hat = headwear(seed, traits, neutral, worn.thickness)
-    coat, locks = grown.surfaces, grown.strands
+    coat, locks = grown.surfaces, lifted(grown.strands, neutral, worn)
     if hat:
         coat = tuple(left for sheet in coat if (left := covered_surface(sheet, hat)))
         locks = tuple(shown for hairs in locks if (shown := covered(hairs, hat)))

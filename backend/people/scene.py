@@ -63,7 +63,7 @@ class Surface:
         material: how it answers to light.
         carriers: [V, 3] vertices of the head model whose facial movement it takes, ``None`` if it takes none.
         carrier_weights: [V, 3], summing to 1.
-        uv: [V, 2] texture coordinates, origin bottom left, ``None`` without a texture.
+        uv: [V, 2] texture coordinates, origin bottom left, repeating; ``None`` without a texture.
         texture: [T, T, 3] uint8.
         relief: [T, T] metres of height at the texture's places, for shading only.
         two_sided: whether its back is seen too (cloth, hair sheets).

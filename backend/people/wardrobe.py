@@ -24,7 +24,7 @@ GARMENTS: dict[str, tuple[float, float, float]] = {
     "dress": (3, 0.2, 6),
     "off-shoulder": (0.5, 0.1, 4),
     "ruff": (0.3, 0.7, 0.7),
-    "armour": (0.5, 1.0, 0.5),
+    "armour": (0.2, 0.4, 0.2),
 }
 SCARF = 0.06
 GLASSES, SUNGLASSES = 0.29, 0.06
