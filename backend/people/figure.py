@@ -12,7 +12,8 @@ from OpenGL import GL as gl
 from scipy import sparse
 
 from backend.head.model import head_model
-from backend.people.normals import vertex_normals
+from backend.people.blockers import blockers
+from backend.people.normals import head_normals, vertex_normals
 from backend.people.programs import MOST_PARTS, PARTS_BLOCK, UNITS
 from backend.people.ribbons import RIBBON_VERTEX, ribbons
 from backend.people.scene import Array, Layer, Material, Person, Strands, Surface
@@ -42,7 +43,6 @@ class Draw:
         slope: texture of the relief's slopes.
         material: of the first part.
         layer: of the first part.
-        casts: whether it throws shadows; what lies within the head does not.
     """
 
     first: int
@@ -52,7 +52,6 @@ class Draw:
     slope: int
     material: Material
     layer: Layer
-    casts: bool
 
 
 class Figure:
@@ -61,14 +60,17 @@ class Figure:
     Attributes:
         opaque: runs of the surfaces' indices that are drawn before everything else.
         lenses: runs of those that are drawn last.
+        blockers: count, byte offset and sidedness of the runs that throw shadows.
         ribbons: what the strands' vertex array holds.
+        neutral_normals: [6931, 3] of the head at rest.
     """
 
     def __init__(self, person: Person, white: int, flat: int) -> None:
         """Upload; ``white`` and ``flat`` are the textures of surfaces that have only a relief or only a texture."""
         self._textures: list[int] = []
         self._white, self._flat = white, flat
-        self.carry = _carriers(person)
+        self.neutral_normals = head_normals(person.neutral)
+        self._carry = _carriers(person)
         surfaces = sorted(person.surfaces, key=_order)
         self.vertex_count = sum(len(surface.vertices) for surface in surfaces)
         self.parts = np.zeros((MOST_PARTS, 4), np.float32)
@@ -82,7 +84,12 @@ class Figure:
         self.opaque, self.lenses, faces = self._surface_draws(surfaces)
         _upload(gl.GL_ARRAY_BUFFER, vertices, self._surface_vertices(surfaces))
         _attributes(_SURFACE)
-        _upload(gl.GL_ELEMENT_ARRAY_BUFFER, indices, faces)
+        one_sided, two_sided = blockers(surfaces, False), blockers(surfaces, True)
+        self.blockers = (
+            (one_sided.size, 4 * faces.size, False),
+            (two_sided.size, 4 * (faces.size + one_sided.size), True),
+        )
+        _upload(gl.GL_ELEMENT_ARRAY_BUFFER, indices, np.concatenate([faces, one_sided, two_sided]))
         _upload(gl.GL_ARRAY_BUFFER, movement, np.zeros((self.vertex_count, 6), np.float32))
         _attributes(np.dtype([("movement", "f4", 3), ("normal", "f4", 3)]), first=len(_SURFACE.names or ()))
 
@@ -106,7 +113,7 @@ class Figure:
             movement: [6931, 3] facial movement of the head's vertices at rest.
             turned: [6931, 3] what it adds to their normals.
         """
-        carried = self.carry @ np.concatenate([movement, turned], axis=1)
+        carried = self._carry @ np.concatenate([movement, turned], axis=1)
         _upload(gl.GL_ARRAY_BUFFER, self._movement, carried[: self.vertex_count])
         of_strands = np.zeros((max(1, len(carried) - self.vertex_count), 4), np.float32)
         of_strands[: len(carried) - self.vertex_count, :3] = carried[self.vertex_count :, :3]
@@ -157,28 +164,12 @@ class Figure:
                 texture = self._white if surface.texture is None else self._texture(surface.texture)
                 slope = self._flat if surface.relief is None else self._slope(surface.relief)
             draw = Draw(
-                4 * first,
-                surface.faces.size,
-                surface.two_sided,
-                texture,
-                slope,
-                surface.material,
-                surface.layer,
-                _casts(surface),
+                4 * first, surface.faces.size, surface.two_sided, texture, slope, surface.material, surface.layer
             )
             before = opaque[-1] if opaque else None
             if surface.material.opacity < 1:
                 lenses.append(draw)
-            elif (
-                before
-                and not texture
-                and (before.texture, before.two_sided, before.casts)
-                == (
-                    0,
-                    draw.two_sided,
-                    draw.casts,
-                )
-            ):
+            elif before and not texture and not before.texture and before.two_sided == draw.two_sided:
                 opaque[-1] = replace(before, count=before.count + draw.count)
             else:
                 opaque.append(draw)
@@ -208,12 +199,8 @@ class Figure:
         return name
 
 
-def _order(surface: Surface) -> tuple[bool, bool, bool, bool]:
-    return surface.material.opacity < 1, _textured(surface), surface.two_sided, _casts(surface)
-
-
-def _casts(surface: Surface) -> bool:
-    return surface.layer not in (Layer.EYES, Layer.MOUTH)
+def _order(surface: Surface) -> tuple[bool, bool, bool]:
+    return surface.material.opacity < 1, _textured(surface), surface.two_sided
 
 
 def _textured(surface: Surface) -> bool:

@@ -55,8 +55,7 @@ class Renderer:
         camera = shot.camera
         head, movement = posed_head(person, shot)
         figure = self._figure(person)
-        turned = head_normals(person.neutral + movement) - head_normals(person.neutral)
-        figure.move(movement, turned if movement.any() else np.zeros_like(movement))
+        figure.move(movement, head_normals(person.neutral + movement) - figure.neutral_normals)
         self._begin(person, shot)
         targets = self._sized(camera)
         self._draw_shadows(figure, shot)
@@ -105,17 +104,15 @@ class Renderer:
         lights = {**dict(enumerate(shot.lighting.lights)), LAMPS: SKY}
         for index, light in lights.items():
             gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
-            program = self._programs.strand_shadow
             hair = figure.ribbons
-            _use(program, map=index, widening=hair.shadow_widening, texel=TEXEL)
+            _use(self._programs.strand_shadow, map=index, widening=hair.shadow_widening, texel=TEXEL)
             gl.glBindVertexArray(figure.strand_array)
             _elements(hair.in_shadows, 4 * int(hair.fine + hair.thinned[-1]))
             _use(self._programs.surface_shadow, map=index)
             gl.glBindVertexArray(figure.surface_array)
-            for draw in figure.opaque:
-                if draw.casts:
-                    _cull(not draw.two_sided)
-                    _elements(draw.count, draw.first)
+            for count, first, two_sided in figure.blockers:
+                _cull(not two_sided)
+                _elements(count, first)
             _cull(False)
             soft = moments(self._shadow.read_depth(), light.softness)
             _bind(gl.GL_TEXTURE_2D_ARRAY, "shadow_moments", self._moments)
