@@ -34,7 +34,7 @@ class Cut:
         locks: number of locks; 0 leaves single strands.
         clumping: how far locks close at their tips.
         gathered: metres to which they close.
-        strands: how many.
+        strands: how many the whole scalp would bear.
         points: along each strand.
         width: of a strand.
         forward: share of the long hair that falls over the front of the shoulders.
@@ -111,8 +111,8 @@ _RINGLETS = replace(
     strands=2200, points=24, volume=0.03, lift=0.4, side_lift=0.3,
 )  # fmt: skip
 _DREADS = replace(
-    _LONG, name="locks", top=0.30, sides=0.27, back=0.25, locks=130, clumping=1.0, strands=2300, points=15,
-    volume=0.02, stiffness=0.07, lift=0.4, width=0.0028,
+    _LONG, name="locks", top=0.30, sides=0.27, back=0.25, locks=130, clumping=1.0, gathered=0.004, strands=2300,
+    points=15, volume=0.02, stiffness=0.07, lift=0.4, width=0.0028,
 )  # fmt: skip
 _TAIL = replace(
     _SLICK, name="ponytail", top=0.3, sides=0.3, back=0.3, tied="ponytail", lift=0.1, volume=0.006, points=11

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from backend.people.body_field import BodyField, unit
@@ -42,7 +43,7 @@ class Growth:
     cling: float
 
 
-def smoothstep(low: float, high: float, values: Array) -> Array:
+def smoothstep(low: float, high: float, values: NDArray[np.floating]) -> Array:
     """0 below ``low``, 1 above ``high``, smooth between; falls where ``low`` is above ``high``."""
     t = np.clip((values - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
@@ -59,7 +60,6 @@ def grown(field: BodyField, growth: Growth, points: int) -> Array:
     place, heading = growth.roots, growth.start
     path = [place]
     firmness = np.sqrt(np.einsum("sc,sc->s", growth.comb, growth.comb))[:, None]
-    side = np.sign(growth.roots[:, 0])
     for index in range(1, points):
         distance, normal = field.clearance(place)
         rise = smoothstep(0.0, 0.03, step[:, 0] * index)
@@ -75,12 +75,15 @@ def grown(field: BodyField, growth: Growth, points: int) -> Array:
         lack = np.clip((goal - place[:, 1]) * growth.fall * 14, 0, 1.2)
         bend[:, 1] += growth.fall * lack * smoothstep(-0.02, -0.11, place[:, 2])
         ahead = smoothstep(-0.035, -0.065, place[:, 1]) * smoothstep(0.095, 0.03, place[:, 2])
-        bend[:, 0] += 4 * side * np.clip((growth.face_gap * ahead - np.abs(place[:, 0])) * 60, 0, 1)
+        bend[:, 0] += 4 * np.sign(place[:, 0]) * np.clip((growth.face_gap * ahead - np.abs(place[:, 0])) * 60, 0, 1)
         weight = np.minimum(step / growth.stiffness, 1)
         heading = unit(heading + bend * np.minimum(step / 0.02, 1) + _DOWN * (weight * (1 - 0.6 * ruled * firmness)))
         ahead_gap = least_gap(place, growth.layer * smoothstep(0.0, 0.03, step[:, 0] * (index + 1)))
         target = field.pushed_out(place + heading * step, ahead_gap)
         heading = unit(target - place)
+        # what is pushed off the skin goes on along it, not away from it, unless it stands by itself
+        away = np.clip(np.einsum("sc,sc->s", heading, normal), 0, 1)[:, None]
+        heading = unit(heading - normal * away * (ruled * rise[:, None] * min(0.7, 0.035 / growth.stiffness)))
         place = place + heading * step
         path.append(place)
     strands = np.stack(path, axis=1).astype(np.float32)
@@ -98,7 +101,7 @@ def cut_to(strands: Array, last: Array) -> Array:
     return strands[row, below] * (1 - share) + strands[row, below + 1] * share
 
 
-def fraction_above(strands: Array, level: Array) -> Array:
+def fraction_above(strands: Array, level: NDArray[np.floating]) -> Array:
     """[S] the fraction of each strand before it first sinks below the height ``level`` [S]."""
     excess = strands[..., 2] - level[:, None]
     under = excess < 0
@@ -109,7 +112,7 @@ def fraction_above(strands: Array, level: Array) -> Array:
     return np.clip((before + share) / (strands.shape[1] - 1), 0.12, 1).astype(np.float32)
 
 
-def leaders(roots: Array, kind: Array, locks: int) -> np.ndarray:
+def leaders(roots: Array, kind: Array, locks: int) -> NDArray[np.int64]:
     """[S] the strand that leads each strand's lock, one of the first ``locks``.
 
     Args:
@@ -121,7 +124,7 @@ def leaders(roots: Array, kind: Array, locks: int) -> np.ndarray:
     return np.asarray(cKDTree(place[:locks]).query(place)[1])
 
 
-def clumped(strands: Array, leader: np.ndarray, strength: float, spread: float) -> Array:
+def clumped(strands: Array, leader: NDArray[np.int64], strength: float, spread: float) -> Array:
     """Strands drawn to the leaders of their locks towards the tips.
 
     Args:
@@ -137,7 +140,9 @@ def clumped(strands: Array, leader: np.ndarray, strength: float, spread: float) 
     return strands[leader] + away * (1 - rise + rise * drawn)
 
 
-def curled(strands: Array, radius: Array, turns: Array, phase: Array) -> Array:
+def curled(
+    strands: Array, radius: NDArray[np.floating], turns: NDArray[np.floating], phase: NDArray[np.floating]
+) -> Array:
     """Strands [S, P, 3] wound to helices: ``radius`` [S] metres, ``turns`` [S] times, from ``phase`` [S] radians."""
     along = unit(np.gradient(strands, axis=1))
     reference = np.array([0.31, 0.87, 0.38], np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backend.head.model import head_model
+from backend.people.beard import beard
 from backend.people.brows import brows_and_lashes
 from backend.people.clothes import clothes
 from backend.people.eyes import eye_surfaces
@@ -28,6 +29,7 @@ def make_person(seed: int) -> Person:
     neutral = head_model().neutral(identity).astype(np.float32)
     worn = clothes(seed, traits, neutral)
     grown = hair(seed, traits, neutral)
+    whiskers = beard(seed, traits, neutral)
     hat = headwear(seed, traits, neutral, worn.thickness)
     coat, locks = grown.surfaces, lifted(grown.strands, neutral, worn)
     if hat:
@@ -45,10 +47,11 @@ def make_person(seed: int) -> Person:
         *jewels.surfaces,
         *(spectacles.surfaces if spectacles else ()),
     )
-    strands = (*brows_and_lashes(seed, traits, neutral), *locks)
+    strands = (*brows_and_lashes(seed, traits, neutral), *locks, *whiskers.strands)
     style = {
         "clothes": worn.style,
         "hair": grown.style,
+        "beard": whiskers.style,
         "headwear": hat.style if hat else "none",
         "glasses": spectacles.style if spectacles else "none",
         "jewellery": jewels.style,

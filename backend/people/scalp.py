@@ -12,9 +12,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.head.model import head_model
 from backend.people.anchors import Anchors
-from backend.people.body_field import skin_faces, vertex_normals
+from backend.people.roots import Ground, ground, scattered
 from backend.people.scene import Array
 
 AXIS_Y = -0.01  # metres, where the vertical axis stands
@@ -89,53 +88,20 @@ def _on_ear(points: Array) -> NDArray[np.bool_]:
 
 
 @lru_cache(maxsize=1)
-def _ordered_scalp() -> tuple[NDArray[np.int32], Array]:
-    """Triangles that may bear hair, neighbours after one another, and their cumulative area in [0, 1]."""
-    mean, faces = head_model().mean, skin_faces()
-    margin = Hairline(forehead=-0.02, sideburns=0.03, nape=0.02).inside(mean[faces])
-    faces = faces[(margin > -0.004).any(axis=1) & (mean[faces][..., 2].mean(axis=1) > -0.11)]
-    corners = mean[faces]
-    centre = np.floor((corners.mean(axis=1) + 0.2) / 0.006).astype(np.int64)
-    # Morton's order: the bits of the three coordinates interleaved
-    code = np.zeros(len(faces), np.int64)
-    for bit in range(7):
-        for axis in range(3):
-            code |= ((centre[:, axis] >> bit) & 1) << (3 * bit + axis)
-    order = code.argsort(kind="stable")
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)[order]
-    return faces[order], (np.cumsum(area) / area.sum()).astype(np.float32)
+def scalp() -> Ground:
+    """The head model's triangles on which somebody's hair may grow."""
+    widest = Hairline(forehead=-0.02, sideburns=0.03, nape=0.02)
+
+    def bears(corners: Array) -> NDArray[np.bool_]:
+        return (widest.inside(corners) > -0.004).any(axis=1) & (corners[..., 2].mean(axis=1) > -0.11)
+
+    return ground(bears)
 
 
-def scattered_roots(hairline: Hairline, count: int, random: np.random.Generator) -> Anchors:
-    """``count`` roots or a few less, evenly over the scalp inside a hairline and softly thinned at its edge."""
-    faces, area = _ordered_scalp()
-    golden = (np.sqrt(5) - 1) / 2
-    kept_faces, kept_weights, kept = [], [], 0
-    begin = random.uniform()
-    drawn = int(count * 1.2)
-    for attempt in range(4):
-        place = (begin + golden * np.arange(attempt * drawn, (attempt + 1) * drawn)) % 1.0
-        face = faces[np.minimum(np.searchsorted(area, place), len(faces) - 1)]
-        # uniform over a triangle: Osada et al., Shape distributions, 2002
-        first, second = np.sqrt(random.uniform(size=drawn)), random.uniform(size=drawn)
-        weights = np.stack([1 - first, first * (1 - second), first * second], axis=1).astype(np.float32)
-        points = (head_model().mean[face] * weights[..., None]).sum(axis=1).astype(np.float32)
-        grows = hairline.inside(points) > random.exponential(0.0015, drawn) - 0.0005
-        kept_faces.append(face[grows])
-        kept_weights.append(weights[grows])
-        kept += int(grows.sum())
-        if kept >= count or kept < 0.1 * drawn:
-            break
-    return Anchors(np.concatenate(kept_faces)[:count].astype(np.int64), np.concatenate(kept_weights)[:count])
+def scalp_roots(hairline: Hairline, places: int, random: np.random.Generator) -> Anchors:
+    """Roots inside a hairline, softly thinned at its edge, of ``places`` evenly over the whole scalp."""
 
+    def grows(points: Array) -> NDArray[np.bool_]:
+        return np.asarray(hairline.inside(points) > random.exponential(0.0015, len(points)) - 0.0005)
 
-@lru_cache(maxsize=1)
-def scalp_faces() -> NDArray[np.int32]:
-    """[F, 3] triangles of the head model that may bear hair."""
-    return _ordered_scalp()[0]
-
-
-@lru_cache(maxsize=1)
-def mean_normals() -> Array:
-    """[V, 3] of the mean skin."""
-    return vertex_normals(head_model().mean, skin_faces())
+    return scattered(scalp(), grows, places, random)
