@@ -32,14 +32,14 @@ def mouth_surfaces(seed: int, traits: Traits, neutral: Array) -> tuple[Surface, 
     mean_y = model.mean[:, 1].astype(np.float32)
     dark = np.exp(-np.clip(mean_y + 0.103, 0, 1) / 0.016)[:, None]
     flesh = np.array([0.68, 0.36, 0.36], np.float32) * (1 - 0.25 * traits.pigment)
-    tongue = np.array([0.74, 0.42, 0.42], np.float32) * random.uniform(0.85, 1.1) * np.exp(random.normal(0, 0.03, 3))
+    tongue = np.array([0.80, 0.46, 0.46], np.float32) * random.uniform(0.85, 1.1) * np.exp(random.normal(0, 0.03, 3))
     if traits.arbitrary:
         flesh, tongue = random.uniform(0.2, 0.9, (2, 3)).astype(np.float32)
     teeth, colour = _teeth(random, traits, neutral, flesh)
     return (
         part(faces_of(TEETH, GUM), teeth, colour, Layer.MOUTH, Material(0.05, 0.22, 0.3)),
-        part(faces_of(TONGUE), neutral, tongue * (0.35 + 0.65 * dark), Layer.MOUTH, Material(0.04, 0.35, 0.5)),
-        part(faces_of(MOUTH_CAVITY), neutral, flesh * (0.03 + 0.9 * dark), Layer.MOUTH, Material(0.04, 0.4, 0.4)),
+        part(faces_of(TONGUE), neutral, tongue * (0.5 + 0.5 * dark), Layer.MOUTH, Material(0.04, 0.35, 0.5)),
+        part(faces_of(MOUTH_CAVITY), neutral, flesh * (0.06 + 0.9 * dark), Layer.MOUTH, Material(0.04, 0.4, 0.4)),
     )
 
 

@@ -18,7 +18,7 @@ from backend.people.scene import Array, Traits
 _YEARS = (1.0, 4.0, 11.0, 16.0, 25.0, 60.0, 92.0)
 _ANNY_AGE = (0.05, 0.215, 0.415, 0.6, 0.67, 0.85, 1.0)
 ARBITRARY_SHARE = 0.15
-LOCAL_SPREAD = 0.8  # of the local shapes that Anny's whole range allows: faces at its ends look like caricatures
+LOCAL_SPREAD = 0.72  # of the local shapes that Anny's whole range allows: faces at its ends look like caricatures
 # Landmarks that face each other across the lips (seven pairs) and the lids, and how far from the mean head's distance
 # they may be, metres: landmarks lie a little outside the line where lips meet
 _ABOVE = [13, 82, 312, 81, 311, 80, 310, 159, 386, 158, 385, 160, 387]

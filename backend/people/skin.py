@@ -84,6 +84,9 @@ def _painted(random: np.random.Generator, traits: Traits) -> tuple[np.ndarray, A
     shade = 1 - tired * regions["under_eyes"] - 0.17 * lines + 0.012 * grain - 0.03 * pores
     shade -= 0.05 * regions["upper_lids"] * random.random()
     picture *= shade
+    # veins show blue through thin, light skin
+    veins = np.exp(-np.square(noise.coarse(noise.patches, random)) * 60) * (regions["temples"] + regions["neck"])
+    picture[0] *= 1 - np.float32(0.09 * random.random() * (1 - traits.pigment)) * veins
     _lips(picture, random, traits, patches)
     _hair_in_the_skin(picture, random, traits, noise)
     if traits.age > 14 and random.random() < 0.12 + 0.5 * traits.female:
