@@ -10,7 +10,7 @@ layout(location = 4) in vec4 colour;  // alpha: how freely light reaches this pl
 layout(location = 5) in float strand;
 layout(location = 6) in vec4 material;  // specular, roughness, part, chance
 out vec3 shade, world_normal;  // shade: the root of a quarter of the radiance
-out float cover;
+out float cover, side;
 flat out float its_part, chance;
 
 float bell(float x, float width) { return exp(-0.5 * x * x / (width * width)); }
@@ -25,7 +25,7 @@ vec3 hair_radiance(vec3 place, vec3 along, vec3 view, vec3 albedo, float open) {
     vec3 total = albedo * ambient * open * (0.35 + 0.65 * sky);
     float view_angle = asin(clamp(dot(along, view), -1.0, 1.0));
     vec3 view_across = view - along * dot(along, view);
-    float width = 0.10 + 0.25 * material.y;
+    float width = 0.05 + 0.16 * material.y;
     for (int lamp = 0; lamp < LAMPS; ++lamp) {
         vec3 light = lamp_direction[lamp].xyz;
         if (lamp_colour[lamp].w == 0.0) continue;
@@ -37,7 +37,7 @@ vec3 hair_radiance(vec3 place, vec3 along, vec3 view, vec3 albedo, float open) {
         float facing = sqrt(0.5 + 0.5 * azimuth);
         float wrap = clamp(0.45 + 0.55 * dot(outward, light), 0.0, 1.0);
         float spread = width + 0.5 * lamp_direction[lamp].w;
-        vec3 surface = vec3(0.22 * material.x / 0.04 * bell(half_angle - 0.08, spread) * facing);
+        vec3 surface = vec3(0.12 * material.x / 0.04 * bell(half_angle - 0.08, spread) * facing);
         vec3 inner = albedo * 0.9 * bell(half_angle + 0.14, 1.6 * spread) * facing;
         vec3 through = sqrt(albedo) * 0.9 * bell(half_angle, 1.2 * spread) * pow(0.5 - 0.5 * azimuth, 4.0);
         vec3 scattered = albedo * cos(light_angle) * (0.55 + 0.25 * azimuth) * wrap;
@@ -76,6 +76,7 @@ void main() {
     }
     vec3 view = eye.xyz - place;
     float depth = dot(to_clip * vec4(place, 1.0), vec4(0.0, 0.0, 0.0, 1.0));
+    side = side_sign;
     float wide = half_width * widening;
     float drawn = max(wide, 0.25 * depth * eye.w);
     cover = wide / drawn;
