@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backend.head.model import head_model
 from backend.people.scene import Surface
 
-RINGS, LENGTH = 6, 0.36  # metres
+RINGS, LENGTH = 3, 0.36  # metres
 SHOULDER = np.array([0.18, 0.02, -0.2])  # of the mean body's left side, inside the joint
 
 
