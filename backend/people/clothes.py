@@ -74,7 +74,8 @@ _TUCK = 0.035  # metres that what is worn under a jacket goes on beneath it
 
 def _jersey(tailor: _Tailor, kind: str, under: Opening | None = None) -> Made:
     random = tailor.random
-    cloth = tailor.sheet(Cut(random.uniform(0.003, 0.006), 3, random.uniform(0.002, 0.006), tailor.sleeve(0.25)))
+    sleeve = np.inf if kind == "tank top" else tailor.sleeve(0.25)
+    cloth = tailor.sheet(Cut(random.uniform(0.003, 0.006), 3, random.uniform(0.002, 0.006), sleeve))
     if under:
         cloth = cloth.where(_TUCK - under(cloth))
     made = tailor.fabric(_CASUAL, "weave")
@@ -87,10 +88,10 @@ def _jersey(tailor: _Tailor, kind: str, under: Opening | None = None) -> Made:
         outside = round_neck(cloth, random.uniform(0.02, 0.045), front)
     elif kind == "tank top":
         front = random.uniform(0.06, 0.1)
-        outside = round_neck(cloth, 0.03, front)
-        outside = np.minimum(
-            outside, random.uniform(0.135, 0.155) - np.abs(cloth.mean[:, 0]) + 0.2 * (cloth.mean[:, 2] + 0.2)
-        )
+        # the armhole ends under the armpit
+        x, z = np.abs(cloth.mean[:, 0]), cloth.mean[:, 2]
+        armhole = random.uniform(0.135, 0.155) + 0.9 * np.clip(-0.22 - z, 0, 0.04) - x
+        outside = np.minimum(round_neck(cloth, 0.03, front), armhole)
     else:
         front = random.uniform(0.018, 0.06)
         outside = round_neck(cloth, random.uniform(0.004, 0.016), front)
@@ -189,7 +190,7 @@ def _dress(tailor: _Tailor, kind: str) -> Made:
         top = random.uniform(-0.255, -0.225)
         return banded(cloth, top - cloth.mean[:, 2], 0.03, made, made), 0.1, 0.006
     top = random.uniform(-0.30, -0.265)
-    torso = cloth.where(0.02 - cloth.sleeve)
+    torso = cloth.where(0.183 - np.abs(cloth.mean[:, 0]))
     dip = 0.03 * np.exp(-((torso.mean[:, 0] / 0.05) ** 2)) * (torso.front > 0)
     pieces = list(sewn(torso.where(top - dip - torso.mean[:, 2]), made))
     pieces += garments.straps(torso, top, random.uniform(0.075, 0.1), random.uniform(0.008, 0.035), made)
