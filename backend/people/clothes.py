@@ -193,7 +193,7 @@ def _dress(tailor: _Tailor, kind: str) -> Made:
     torso = cloth.where(0.183 - np.abs(cloth.mean[:, 0]))
     dip = 0.03 * np.exp(-((torso.mean[:, 0] / 0.05) ** 2)) * (torso.front > 0)
     pieces = list(sewn(torso.where(top - dip - torso.mean[:, 2]), made))
-    pieces += garments.straps(torso, top, random.uniform(0.075, 0.1), random.uniform(0.008, 0.035), made)
+    pieces += garments.straps(torso, top, random.uniform(0.075, 0.1), random.uniform(0.012, 0.035), made)
     return pieces, 0.1, 0.006
 
 
