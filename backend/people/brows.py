@@ -22,7 +22,7 @@ _UPPER = ([107, 66, 105, 63, 70], [336, 296, 334, 293, 300])
 ALONG, ACROSS = 96, 33  # places on which brow hairs may stand
 ACROSS_FROM, ACROSS_TO = -0.9, 1.9  # of the distance between the rows of landmarks
 LASH_ROOTS = 160  # places on the edge of each lid
-BROW_HAIRS, UPPER_LASHES, LOWER_LASHES = 420, 90, 50  # for one eye, at most
+BROW_HAIRS, UPPER_LASHES, LOWER_LASHES = 520, 90, 50  # for one eye, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +132,7 @@ def _brows(random: np.random.Generator, traits: Traits, neutral: Array) -> Stran
     # brows turn grey hair by hair, later than the head
     grey = (random.random(count) < 0.8 * traits.grey**2)[:, None, None] & (not traits.arbitrary)
     tint = np.where(grey, 0.55, tint)
-    width = random.uniform(0.00009, 0.00015) * (0.8 + 0.4 * traits.hair_pigment)
+    width = random.uniform(0.00009, 0.00014) * (0.8 + 0.4 * traits.hair_pigment)
     return Strands(
         points,
         np.broadcast_to(width * np.array([1, 0.95, 0.7, 0], np.float32), (count, 4)).astype(np.float32),

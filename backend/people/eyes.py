@@ -242,7 +242,7 @@ def _texture(random: np.random.Generator, traits: Traits) -> NDArray[np.uint8]:
 def _sockets(traits: Traits, neutral: Array) -> Surface:
     """What lies between lids and balls: moist and pink in front, dark behind."""
     model = head_model()
-    depth = np.clip((model.mean[:, 1] + 0.0975) / 0.008, 0, 1)[:, None].astype(np.float32)
+    depth = np.clip((model.mean[:, 1] + 0.0975) / 0.018, 0, 1)[:, None].astype(np.float32)
     rim = np.array([0.80, 0.52, 0.48], np.float32) * (1 - 0.35 * traits.pigment)
     colour = rim * (1 - depth) + np.array([0.10, 0.03, 0.03], np.float32) * depth
     return part(faces_of(EYE_CAVITY), neutral, colour, Layer.EYES, Material(0.05, 0.2, 0.4))

@@ -91,7 +91,8 @@ def _painted(random: np.random.Generator, traits: Traits) -> tuple[np.ndarray, A
     _hair_in_the_skin(picture, random, traits, noise)
     if traits.age > 14 and random.random() < 0.12 + 0.5 * traits.female:
         _make_up(picture, random, traits)
-    picture[0] += 10 * regions["eyes"]  # the lids' rims are moist and red
+    for channel, kept in zip(picture, (0.88, 0.68, 0.66), strict=True):  # the lids' rims are red
+        channel *= 1 - (1 - kept) * regions["eyes"]
     roughness = random.uniform(0.6, 1.3) * np.interp(traits.age, (4, 12, 30, 80), (0.25, 0.5, 1, 1.5))
     relief = (grain * 2.8e-5 - pores * 1.1e-4 * (1 - regions["lips"])) * np.float32(roughness)
     relief -= lines * np.float32(4.5e-4)
@@ -184,7 +185,8 @@ def _hair_in_the_skin(picture: Array, random: np.random.Generator, traits: Trait
         _mix(picture, colour, regions["beard"] * roots * np.float32(dense))
     covered = np.clip(regions["scalp"] * (1 + 0.1 * noise.coarse(noise.mottle, random)), 0, 1)
     _mix(picture, colour, covered * roots * np.float32(0.45 * random.random() * traits.hair_pigment + 0.08))
-    _mix(picture, colour, regions["brows"] * np.float32(0.12))
+    _mix(picture, colour, regions["brows"] * np.float32(0.18))
+    _mix(picture, colour, regions["lid_lines"] * np.float32(0.3))  # the lashes' roots
 
 
 def _make_up(picture: Array, random: np.random.Generator, traits: Traits) -> None:
