@@ -93,17 +93,17 @@ def _add_gaze(coefficients: Array, random: Random) -> None:
         coefficients[ARKIT_INDEX[f"eyeLookIn{side}"]] = np.clip(-outwards, 0, 0.8)
         coefficients[ARKIT_INDEX[f"eyeLookUp{side}"]] = np.clip(up, 0, 0.6)
         coefficients[ARKIT_INDEX[f"eyeLookDown{side}"]] = np.clip(-up, 0, 0.8)
-        coefficients[ARKIT_INDEX[f"eyeBlink{side}"]] += np.clip(-up, 0, 0.8) * 0.4
+        coefficients[ARKIT_INDEX[f"eyeBlink{side}"]] += np.clip(-up, 0, 0.8) * 0.3
 
 
 def _add_blink(coefficients: Array, random: Random) -> None:
     kind = random.random()
-    if kind < 0.1:
+    if kind < 0.08:
         both = random.uniform(0.85, 1.0)
-    elif kind < 0.25:
-        both = random.uniform(0.15, 0.85)
+    elif kind < 0.18:
+        both = random.uniform(0.1, 0.85)
     else:
-        both = random.uniform(0, 0.12)
+        both = random.uniform(0, 0.06)
     left, right = both, both
     if random.random() < 0.03:  # a wink
         left, right = (0.95, both) if random.random() < 0.5 else (both, 0.95)

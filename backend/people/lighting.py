@@ -25,11 +25,12 @@ def draw_lighting(random: Random, background: NDArray[np.uint8] | None = None) -
     if random.random() < 0.12:  # a coloured cast over everything
         warmth = warmth * np.clip(random.normal(1, 0.2, 3), 0.5, 1.5)
     above, below = ambient * random.uniform(0.9, 1.5), ambient * random.uniform(0.35, 0.9)
-    received = ambient + sum(light.colour.mean() * max(0.0, float(light.direction @ _FACE)) for light in lights)
+    # a lamp at the side may light half of the face as much as one in front lights all of it, not more
+    received = ambient + sum(light.colour.mean() * max(0.4, float(light.direction @ _FACE)) for light in lights)
     if background is not None:
         brightness = float((background / 255.0).mean() ** 2.2)
         level *= float(np.clip((brightness / 0.2) ** 0.15, 0.8, 1.2))
-    scale = level * random.uniform(0.8, 1.2) / max(received, 0.05)
+    scale = level * random.uniform(0.9, 1.35) / received
     lit = tuple(
         Light(light.direction, (light.colour * warmth * scale).astype(np.float32), light.softness) for light in lights
     )

@@ -25,8 +25,10 @@ void main() {
     // skin scatters red furthest: light creeps past the terminator and into shadows' edges
     vec3 creep = subsurface * vec3(0.42, 0.16, 0.10);
     float sky = reached(MAPS - 1, place + normal * 0.004, 0.004);
-    float shut = open * (0.45 + 0.55 * sky) * (1.0 - 0.5 * mouth);
-    vec3 ambient = mix(below.rgb, above.rgb, 0.5 + 0.5 * normal.z) * pow(vec3(shut), vec3(1.0) - 0.5 * creep);
+    float shut = open * (0.45 + 0.55 * sky);
+    // what reaches the depth of skin or mouth has been red on its way
+    vec3 reddened = pow(vec3(shut), vec3(1.0) - 0.5 * creep - mouth * vec3(0.45, 0.15, 0.15));
+    vec3 ambient = mix(below.rgb, above.rgb, 0.5 + 0.5 * normal.z) * reddened;
     vec3 diffuse = ambient;
     float facing = max(dot(normal, view), 0.0);
     float grazing = straight + (max(1.0 - roughness, straight) - straight) * pow(max(1.0 - facing, 0.0), 5.0);
@@ -37,7 +39,7 @@ void main() {
         vec3 light = lamp_direction[lamp].xyz;
         float level = dot(normal, light);
         float lit = reached(lamp, place + normal * 0.003, 0.0015 + 0.004 * (1.0 - abs(level)));
-        lit *= mix(1.0, open, 0.35 + 0.5 * mouth);  // what is deep sees little of a lamp of any size
+        lit *= mix(1.0, open, 0.35 + 0.3 * mouth);  // what is deep sees little of a lamp of any size
         vec3 wrapped = clamp((level + creep) / ((1.0 + creep) * (1.0 + creep)), 0.0, 1.0);
         diffuse += colour * wrapped * pow(vec3(lit), vec3(1.0) - 0.8 * creep);
         if (level > 0.0) {

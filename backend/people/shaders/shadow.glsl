@@ -8,5 +8,5 @@ float reached(int map, vec3 place, float slack) {
     if (behind <= 0.0) return 1.0;
     float variance = max(moments.y - moments.x * moments.x, 2e-6);
     float bound = variance / (variance + behind * behind);
-    return clamp((bound - 0.15) / 0.85, 0.0, 1.0);  // cuts off the light that leaks where two shadows overlap
+    return clamp((bound - 0.25) / 0.75, 0.0, 1.0);  // cuts off the light that leaks where two shadows overlap
 }

@@ -37,9 +37,10 @@ vec3 hair_radiance(vec3 place, vec3 along, vec3 view, vec3 albedo, float open) {
         float facing = sqrt(0.5 + 0.5 * azimuth);
         float wrap = clamp(0.45 + 0.55 * dot(outward, light), 0.0, 1.0);
         float spread = width + 0.5 * lamp_direction[lamp].w;
-        vec3 surface = vec3(0.12 * material.x / 0.04 * bell(half_angle - 0.08, spread) * facing);
-        vec3 inner = albedo * 0.9 * bell(half_angle + 0.14, 1.6 * spread) * facing;
-        vec3 through = sqrt(albedo) * 0.9 * bell(half_angle, 1.2 * spread) * pow(0.5 - 0.5 * azimuth, 4.0);
+        float dimmer = width / spread;  // a wide lamp's highlight is wider, not brighter in all
+        vec3 surface = vec3(0.16 * dimmer * material.x / 0.04 * bell(half_angle - 0.08, spread) * facing);
+        vec3 inner = albedo * 1.1 * dimmer * bell(half_angle + 0.14, 1.6 * spread) * facing;
+        vec3 through = sqrt(albedo) * 1.1 * dimmer * bell(half_angle, 1.2 * spread) * pow(0.5 - 0.5 * azimuth, 4.0);
         vec3 scattered = albedo * cos(light_angle) * (0.55 + 0.25 * azimuth) * wrap;
         total += lamp_colour[lamp].rgb * lit * (scattered + ((surface + inner) * wrap + through * 0.6) * open);
     }
