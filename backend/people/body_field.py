@@ -128,24 +128,16 @@ class PersonalSpace:
         nearest = self.field.vertex[self.field.node(points)]
         normal = self.normals[nearest]
         height = np.einsum("spc,spc->sp", moved - self.neutral[nearest], normal)
-        return (moved + normal * np.maximum(least - height, 0)[..., None]).astype(np.float32)
+        lack = np.maximum(least - height, 0)
+        lack[:, 0] = 0
+        return (moved + normal * lack[..., None]).astype(np.float32)
 
 
 def _surface_samples() -> tuple[Array, Array, NDArray[np.int32]]:
     """Points all over the mean skin, their normals and nearest vertices."""
     model, faces = head_model(), skin_faces()
     normals = vertex_normals(model.mean, faces)
-    weights = np.array(
-        [
-            [1, 0, 0],
-            [0.5, 0.5, 0],
-            [0, 0.5, 0.5],
-            [0.5, 0, 0.5],
-            [1 / 3, 1 / 3, 1 / 3],
-            [0.6, 0.2, 0.2],
-            [0.2, 0.6, 0.2],
-        ]
-    )
+    weights = np.array([(i, j, 4 - i - j) for i in range(5) for j in range(5 - i)]) / 4
     points = np.einsum("kw,fwc->fkc", weights, model.mean[faces]).reshape(-1, 3)
     directions = unit(np.einsum("kw,fwc->fkc", weights, normals[faces]).reshape(-1, 3))
     return points, directions, faces[:, weights.argmax(axis=1)].reshape(-1)
@@ -157,9 +149,12 @@ def body_field() -> BodyField:
     model = head_model()
     points, directions, vertex = _surface_samples()
     shape = tuple(int(count) for count in np.rint((_HIGH - _LOW) / _SPACING) + 1)
-    cell = np.rint((points - _LOW) / _SPACING).astype(int)
+    place = (points - _LOW) / _SPACING
+    cell = np.rint(place).astype(int)
+    # of the points in a cell the one nearest to its middle is written last
+    order = np.linalg.norm(place - cell, axis=1).argsort()[::-1]
     owner = np.full(shape, -1, np.int32)
-    owner[cell[:, 0], cell[:, 1], cell[:, 2]] = np.arange(len(points))
+    owner[tuple(cell[order].T)] = order
     nearest_cell = distance_transform_edt(owner < 0, return_distances=False, return_indices=True)
     nearest = owner[nearest_cell[0], nearest_cell[1], nearest_cell[2]].ravel()
     axes = [np.arange(count) * _SPACING + low for count, low in zip(shape, _LOW)]

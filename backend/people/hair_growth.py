@@ -77,7 +77,11 @@ def grown(field: BodyField, growth: Growth, points: int) -> Array:
         ahead = smoothstep(-0.035, -0.065, place[:, 1]) * smoothstep(0.095, 0.03, place[:, 2])
         bend[:, 0] += 4 * np.sign(place[:, 0]) * np.clip((growth.face_gap * ahead - np.abs(place[:, 0])) * 60, 0, 1)
         weight = np.minimum(step / growth.stiffness, 1)
-        heading = unit(heading + bend * np.minimum(step / 0.02, 1) + _DOWN * (weight * (1 - 0.6 * ruled * firmness)))
+        heading = unit(
+            heading
+            + bend * np.minimum(step / 0.02, 1)
+            + _DOWN * (weight * (1 - 0.6 * ruled * firmness + 1.5 * (1 - ruled)))
+        )
         ahead_gap = least_gap(place, growth.layer * smoothstep(0.0, 0.03, step[:, 0] * (index + 1)))
         target = field.pushed_out(place + heading * step, ahead_gap)
         heading = unit(target - place)
