@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-from backend.head.model import head_model
 from backend.people.scene import Array
 
 
@@ -71,17 +68,3 @@ def cast(
         index.append(faces[met])
         weights.append(np.stack([1 - u - v, u, v], axis=1))
     return Anchors(np.concatenate(index).astype(np.int64), np.concatenate(weights).astype(np.float32))
-
-
-@lru_cache(maxsize=1)
-def _triangles_of_vertices() -> csr_matrix:
-    faces = head_model().faces
-    entries = (np.ones(faces.size, np.float32), (faces.ravel(), np.repeat(np.arange(len(faces)), 3)))
-    return csr_matrix(entries, shape=(len(head_model().mean), len(faces)))
-
-
-def head_normals(vertices: NDArray[np.floating]) -> Array:
-    """[6931, 3] the head model's vertices -> [6931, 3] their unit normals, weighted by the triangles' areas."""
-    corner = vertices[head_model().faces]
-    total = _triangles_of_vertices() @ np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    return np.asarray(total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12), np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.head.model import SKIN, head_model
-from backend.people.anchors import head_normals
+from backend.people.normals import head_normals
 from backend.people.randomness import stream
 from backend.people.scene import Array, Layer, Material, Surface, Traits
 from backend.people.tubes import assembled, beads, rod

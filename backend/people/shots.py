@@ -13,7 +13,7 @@ from backend.people.expressions import draw_expression
 from backend.people.lighting import draw_lighting
 from backend.people.photography import draw_photography
 from backend.people.randomness import stream
-from backend.people.scene import Array, Person, Shot
+from backend.people.scene import Array, Layer, Person, Shot
 from shared.camera import Camera
 
 Random = np.random.Generator
@@ -41,7 +41,7 @@ def draw_shots(person: Person, seed: int, count: int, size: int, same_light: boo
     shots = []
     for index in range(count):
         if index == 0 or not same_light:
-            background = draw_background(random, size)
+            background = draw_background(random, size, _outline_colour(person, random))
             lighting = draw_lighting(random, background)
             photography = draw_photography(random)
         rotation = _draw_turn(random)
@@ -50,6 +50,18 @@ def draw_shots(person: Person, seed: int, count: int, size: int, same_light: boo
         expression = draw_expression(random)
         shots.append(Shot(camera, expression, rotation, nothing, lighting, background, photography))
     return shots
+
+
+def _outline_colour(person: Person, random: Random) -> Array:
+    """[3] the mean colour of hair or clothes, against which a background of that colour hides the outline."""
+    layer = Layer.HAIR if random.random() < 0.5 else Layer.CLOTHES
+    hair = [strands.colour.mean(axis=(0, 1)) for strands in person.strands if strands.layer == layer]
+    cloth = [
+        surface.colour.mean(axis=0) * (1 if surface.texture is None else surface.texture[::16, ::16].mean((0, 1)) / 255)
+        for surface in person.surfaces
+        if surface.layer == layer
+    ]
+    return np.asarray([*hair, *cloth, np.full(3, 0.5)][0], np.float32)
 
 
 def _draw_turn(random: Random) -> Array:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from backend.head.model import SKIN, head_model
-from backend.people.anchors import Anchors, cast, head_normals
+from backend.people.anchors import Anchors, cast
+from backend.people.normals import head_normals
 from backend.people.scene import Array
 
 CENTRE = np.array([0.0, 0.02, -0.2])  # inside the chest; every point of neck and shoulders is seen from here

@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial import cKDTree
 
 from backend.head.model import bend, head_model
-from backend.people.anchors import head_normals
 from backend.people.clothes import clothes
+from backend.people.normals import head_normals
 from backend.people.phenotype import draw_identity, draw_traits
 from backend.people.scene import Traits
 from backend.people.wardrobe import GARMENTS
