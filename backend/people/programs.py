@@ -20,11 +20,7 @@ UNITS = {
     "colours": 4,
     "normals": 5,
     "depths": 6,
-    "surface_map": 7,
-    "albedo_map": 8,
-    "strand_map": 9,
-    "material_map": 10,
-    "open_map": 11,
+    "open_map": 7,
 }
 FRAME_BLOCK, PARTS_BLOCK = 0, 1  # binding points of the uniform blocks
 _HEADER = f"""#version 330 core
@@ -66,8 +62,8 @@ class Programs:
         self.strands = Program(strands, ("strands.frag",))
         self.surface_shadow = Program(surface, ("empty.frag",))
         self.strand_shadow = Program(strands, ("empty.frag",))
-        self.resolve = Program(("screen.vert",), ("resolve.frag",))
-        self.shade = Program(("screen.vert",), ("shadow", "reflect", "shade.frag"))
+        self.resolve = Program(("screen.vert",), ("samples", "resolve.frag"))
+        self.shade = Program(("screen.vert",), ("samples", "shadow", "reflect", "shade.frag"))
         self.lens = Program(surface, ("reflect", "lens.frag"))
         self.coordinates = Program(("coordinates.vert",), ("coordinates.frag",))
 

@@ -160,9 +160,6 @@ class Renderer:
         targets.lit.draw_to([0])
         gl.glDisable(gl.GL_DEPTH_TEST)
         gl.glUseProgram(self._programs.shade.name)
-        names = ("surface_map", "albedo_map", "strand_map", "material_map")
-        for name, texture in zip(names, targets.pixels.colours[1:5]):
-            _bind(gl.GL_TEXTURE_2D, name, texture)
         _bind(gl.GL_TEXTURE_2D, "open_map", targets.open)
         height, width = open_share.shape
         gl.glTexSubImage2D(gl.GL_TEXTURE_2D, 0, 0, 0, width, height, gl.GL_RED, gl.GL_FLOAT, open_share)

@@ -104,8 +104,8 @@ class PictureTargets:
 
     Attributes:
         samples: colour, normal and depth of every sample, two by two a pixel.
-        pixels: what ``resolve.frag.glsl`` makes of them.
-        lit: linear radiance, and the three layer textures of ``pixels``.
+        pixels: normal and depth of each pixel, and three textures of its layers.
+        lit: linear radiance, and the same three textures.
         open: texture of the share of the surroundings that reaches each pixel.
         coordinates: the head's PNCC.
     """
@@ -118,10 +118,10 @@ class PictureTargets:
 
         colours = [texture(gl.GL_RGBA8, 2), texture(gl.GL_RGBA8, 2)]
         self.samples = Target(2 * width, 2 * height, colours, texture(gl.GL_DEPTH_COMPONENT32F, 2))
-        kinds = [gl.GL_RGBA32F, gl.GL_RGBA32F, gl.GL_RGBA8, gl.GL_RGBA16F, *[gl.GL_RGBA8] * 4]
+        layers = [texture(gl.GL_RGBA8) for _ in range(3)]
         depth = texture(gl.GL_DEPTH_COMPONENT32F)
-        self.pixels = Target(width, height, [texture(kind) for kind in kinds], depth)
-        self.lit = Target(width, height, [texture(gl.GL_RGBA16F), *self.pixels.colours[5:]], depth)
+        self.pixels = Target(width, height, [texture(gl.GL_RGBA32F), *layers], depth)
+        self.lit = Target(width, height, [texture(gl.GL_RGBA16F), *layers], depth)
         self.open = texture(gl.GL_R32F)
         self.coordinates = Target(width, height, [texture(gl.GL_RGBA32F)], texture(gl.GL_DEPTH_COMPONENT32F))
 

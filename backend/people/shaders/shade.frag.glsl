@@ -1,26 +1,12 @@
-uniform sampler2D surface_map;
-uniform sampler2D albedo_map;
-uniform sampler2D strand_map;
-uniform sampler2D material_map;
 uniform sampler2D open_map;  // share of the surroundings that reaches a pixel
 layout(location = 0) out vec4 radiance;
 
-void main() {
-    ivec2 pixel = ivec2(gl_FragCoord.xy);
-    vec4 strands = texelFetch(strand_map, pixel, 0);
-    vec4 albedo_share = texelFetch(albedo_map, pixel, 0);
-    float open = texelFetch(open_map, pixel, 0).r;
-    radiance = vec4(strands.rgb * (0.4 + 0.6 * open), strands.a + albedo_share.a);
-    if (albedo_share.a == 0.0) return;
-    vec4 surface = texelFetch(surface_map, pixel, 0);
-    vec4 material = texelFetch(material_map, pixel, 0);
-    vec3 normal = surface.xyz;
-    vec3 place = eye.xyz + seen_through(gl_FragCoord.xy, surface.w);
+// Radiance of a surface towards the camera; material: specular, roughness, subsurface, 1 within the mouth
+vec3 shaded(vec3 albedo, vec3 normal, vec4 material, float depth, float open) {
+    vec3 place = eye.xyz + seen_through(gl_FragCoord.xy, depth);
     vec3 view = normalize(eye.xyz - place);
-    vec3 albedo = pow(albedo_share.rgb, vec3(2.2));
     float straight = material.x, roughness = material.y, subsurface = material.z, mouth = material.w;
     float dielectric = 1.0 - smoothstep(0.1, 0.5, straight);  // metals have no diffuse part and colour their mirror
-    vec3 mirror_tint = mix(albedo, vec3(1.0), dielectric);
 
     // skin scatters red furthest: light creeps past the terminator and into shadows' edges
     vec3 creep = subsurface * vec3(0.42, 0.16, 0.10);
@@ -47,6 +33,61 @@ void main() {
             mirrored_light += colour * min(shine, 20.0) * lit;
         }
     }
-    vec3 shaded = albedo * dielectric * diffuse + mirrored_light * mirror_tint;
-    radiance.rgb += albedo_share.a * shaded;
+    return albedo * dielectric * diffuse + mirrored_light * mix(albedo, vec3(1.0), dielectric);
+}
+
+// Sums over the samples of one surface
+struct Gathered {
+    vec3 albedo, normal;
+    vec4 material;
+    float count, depth;
+};
+
+void gather(inout Gathered sums, vec3 albedo, vec3 normal, vec4 part, float depth) {
+    sums.albedo += albedo * albedo;
+    sums.normal += normal;
+    sums.material += vec4(part.xyz, int(part.w) == MOUTH ? 1.0 : 0.0);
+    sums.depth = sums.count == 0.0 ? depth : min(sums.depth, depth);
+    sums.count += 1.0;
+}
+
+vec3 shaded_sum(Gathered sums, float open) {
+    vec3 albedo = pow(sums.albedo / sums.count, vec3(1.1));  // from squares of sRGB to linear light
+    return sums.count * shaded(albedo, normalize(sums.normal + 1e-6), sums.material / sums.count, sums.depth, open);
+}
+
+void main() {
+    radiance = vec4(0.0);
+    vec4 normal_part[SAMPLES];
+    float depth[SAMPLES];
+    float parts_seen = 0.0, nearest = FAR;
+    for (int s = 0; s < SAMPLES; ++s) {
+        normal_part[s] = texelFetch(normals, sample_at(s), 0);
+        depth[s] = metres(texelFetch(depths, sample_at(s), 0).r);
+        parts_seen += normal_part[s].w;
+        if (parts[int(normal_part[s].w * 255.0 + 0.5)].w < 16.0) nearest = min(nearest, depth[s]);
+    }
+    if (parts_seen == 0.0) return;
+    float open = texelFetch(open_map, ivec2(gl_FragCoord.xy), 0).r;
+    Gathered front = Gathered(vec3(0.0), vec3(0.0), vec4(0.0), 0.0, 0.0), back = front;
+    for (int s = 0; s < SAMPLES; ++s) {
+        int index = int(normal_part[s].w * 255.0 + 0.5);
+        if (index == 0) continue;
+        vec3 colour = texelFetch(colours, sample_at(s), 0).rgb;
+        vec3 normal = normal_part[s].xyz * 2.0 - 1.0;
+        if (parts[index].w >= 16.0) {
+            radiance += vec4(4.0 * colour * colour * (0.4 + 0.6 * open), 1.0);
+        } else if (depth[s] < nearest + 0.015) {
+            gather(front, colour, normal, parts[index], depth[s]);
+        } else {
+            gather(back, colour, normal, parts[index], depth[s]);
+        }
+    }
+    // one shading for each of at most two surfaces: an edge against what lies far behind it stays clean
+    for (int surface = 0; surface < 2; ++surface) {
+        if (front.count > 0.0) radiance += vec4(shaded_sum(front, open), front.count);
+        front = back;
+        if (back.count == 0.0) break;
+    }
+    radiance /= float(SAMPLES);
 }
