@@ -70,12 +70,15 @@ void main() {
         if (width < chance * drawn) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
         return;
     }
+    vec3 view = eye.xyz - place;
+    its_part = material.z;
     if (share > 0.9 && hidden(place)) {  // no triangle is the cheapest triangle
         gl_Position = to_clip * vec4(place, 1.0);
         shade = vec3(0.0);
+        world_normal = view;
+        cover = side = 0.0;
         return;
     }
-    vec3 view = eye.xyz - place;
     float depth = dot(to_clip * vec4(place, 1.0), vec4(0.0, 0.0, 0.0, 1.0));
     side = side_sign;
     float wide = half_width * widening;
@@ -87,6 +90,5 @@ void main() {
     shade = sqrt(clamp(0.25 * hair_radiance(place, along, view, albedo, colour.a), 0.0, 1.0));
     world_normal = cross(across, along);
     if (dot(world_normal, view) < 0.0) world_normal = -world_normal;
-    its_part = material.z;
     gl_Position = to_clip * vec4(place + across * side_sign * drawn, 1.0);
 }
