@@ -168,6 +168,23 @@ class View:
         in_camera = places @ self.rotation.T + self.translation
         return in_camera[:, :2] / in_camera[:, 2:] * self.focal + self.centre, in_camera
 
+    def motion(
+        self, places: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """How places move in the picture: [N, 3] head frame -> pixels [N, 2], and their derivatives by the place in the
+        camera [N, 2, 3] and by the head's pose [N, 2, 6], a rotation vector in the camera and metres.
+        """
+        pixels, in_camera = self.project(places)
+        x, y, z = in_camera.T
+        perspective = np.zeros((len(places), 2, 3))
+        perspective[:, 0, 0] = perspective[:, 1, 1] = self.focal / z
+        perspective[:, 0, 2], perspective[:, 1, 2] = -self.focal * x / z**2, -self.focal * y / z**2
+        arm = in_camera - self.translation
+        cross = np.zeros((len(places), 3, 3))  # d(exp(w) p) / dw = -[p]x
+        cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = arm[:, 2], -arm[:, 1], arm[:, 0]
+        cross -= cross.transpose(0, 2, 1)
+        return pixels, perspective, np.concatenate([perspective @ cross, perspective], axis=2)
+
     def move(self, change: NDArray[np.float64]) -> None:
         """Take a step of [52 + 3 + 3]: coefficients, rotation vector, metres."""
         self.coefficients = np.clip(self.coefficients + change[:ACTIONS], 0, 1)
@@ -233,20 +250,11 @@ def _linearise(
     view: View, neutral: NDArray[np.float64], directions: NDArray[np.float64], actions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Residual [L, 2] px and Jacobian [L, 2, D + 52 + 6] px of the projected landmarks."""
-    places = neutral + np.tensordot(view.coefficients, actions, axes=1)
-    pixels, in_camera = view.project(places)
-    x, y, z = in_camera.T
-    perspective = np.zeros((len(places), 2, 3))
-    perspective[:, 0, 0] = perspective[:, 1, 1] = view.focal / z
-    perspective[:, 0, 2], perspective[:, 1, 2] = -view.focal * x / z**2, -view.focal * y / z**2
+    pixels, perspective, by_pose = view.motion(neutral + np.tensordot(view.coefficients, actions, axes=1))
     turned = perspective @ view.rotation
     linear = np.concatenate([directions, actions])  # [D + 52, L, 3]
     by_shape = np.einsum("lij,dlj->lid", turned, linear, optimize=True)
-    arm = in_camera - view.translation
-    cross = np.zeros((len(places), 3, 3))  # d(exp(w) p) / dw = -[p]x
-    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = arm[:, 2], -arm[:, 1], arm[:, 0]
-    cross -= cross.transpose(0, 2, 1)
-    return view.points - pixels, np.concatenate([by_shape, perspective @ cross, perspective], axis=2)
+    return view.points - pixels, np.concatenate([by_shape, by_pose], axis=2)
 
 
 def bounded_step(

@@ -14,28 +14,15 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 from scipy.spatial.transform import Rotation
 
-from backend.capture.correspondence import INNER_LIPS, IRISES, LANDMARKS, correspondence
 from backend.capture.face_track import FaceTrack
-from backend.capture.fit import (
-    ACTIONS,
-    FitWeights,
-    View,
-    action_prior,
-    bounded_step,
-    equations,
-    fit_heads,
-    landmark_trust,
-)
-from backend.capture.lids import BLINKS, LOWER_LEFT, LOWER_RIGHT, UPPER_LEFT, UPPER_RIGHT, fitted_actions
+from backend.capture.fit import View, fit_heads
+from backend.capture.head_fitter import HeadFitter
 from shared.arkit import ARKIT_INDEX, ARKIT_NAMES
 from shared.progress import Progress, part, silent
 
 IDENTITY_PICTURES = 8  # that an unknown person's head is fitted to
-WEIGHTS = FitWeights(landmark=0.008)  # the head's own shape is known: only noise and expression are left
 FIRST_STEPS, NEXT_STEPS, EXPRESSION_STEPS = 14, 4, 3
-EYES = (((UPPER_LEFT, LOWER_LEFT), IRISES[5:]), ((UPPER_RIGHT, LOWER_RIGHT), IRISES[:5]))
-RIM_TRUST = 6.0  # of lids and inner lips, times as much as of the other landmarks: few tell of a blink or a closure
-MOBILE = 0.005  # metres that all actions together move a landmark which says half as much of the pose as a fixed one
+NEXT_SECONDS = 0.2  # within which a picture's fit is a good guess for the next one
 POSE_CUTOFF, DEPTH_CUTOFF = 6.0, 2.5  # Hz: nods and shakes stay, the landmarks' tremble goes
 # Hz; lids and what closes the lips are not smoothed at all: a closure lasts two or three pictures
 CUTOFFS = {
@@ -97,17 +84,23 @@ def track_head(face: FaceTrack, head: KnownHead | None = None, progress: Progres
     else:
         focal = head.focal * max(face.size)
     neutral = _fitted(face, found, focal) if head is None else np.asarray(head.neutral, np.float64)
-    fitter = _Fitter.of(neutral)
+    fitter = HeadFitter.of(neutral)
     views: list[View] = []
+    on_head: dict[int, NDArray[np.float64]] = {}  # [S, 3] by set of spots, once the picture they come from is fitted
     for count, index in enumerate(found):
-        fresh = View.start(face.landmarks(index), face.size, focal)
-        if views and face.times[index] - face.times[found[count - 1]] < 0.2:
-            last = views[-1]
-            fresh = replace(fresh, coefficients=last.coefficients, rotation=last.rotation, translation=last.translation)
-            fitter.fit(fresh, NEXT_STEPS)
-        else:
-            fitter.fit(fresh, FIRST_STEPS)
-        views.append(fresh)
+        view = View.start(face.landmarks(index), face.size, focal)
+        steps = FIRST_STEPS
+        if views and face.times[index] - face.times[found[count - 1]] < NEXT_SECONDS:
+            last, steps = views[-1], NEXT_STEPS
+            view = replace(view, coefficients=last.coefficients, rotation=last.rotation, translation=last.translation)
+        places = np.concatenate([np.zeros((0, 3)), *on_head.values()])
+        pixels = np.concatenate([np.zeros((0, 2)), *(face.spots[number].at(index) for number in on_head)])
+        sure = np.isfinite(places[:, 0]) & np.isfinite(pixels[:, 0])
+        fitter.fit(view, places[sure], pixels[sure].astype(np.float64), steps)
+        for number, spots in enumerate(face.spots):
+            if spots.first == index:
+                on_head[number] = fitter.on_head(view, spots.at(index))
+        views.append(view)
         part(progress, 0.1, 0.7)(count / len(found), "Fitting the head")
     rate = (len(face.times) - 1) / max(face.times[-1] - face.times[0], 1e-6) if len(face.times) > 1 else 25.0
     middle = views[len(views) // 2].rotation
@@ -163,68 +156,3 @@ def smoothed(values: NDArray[np.float64], cutoff: float) -> NDArray[np.float64]:
     bands = stiffness * np.stack([after, beside, diagonal])
     bands[2] += 1
     return np.asarray(solveh_banded(bands, values))
-
-
-def _openness(points: NDArray[np.floating], lids: tuple[list[int], list[int]]) -> float:
-    """Opening over width of an eye, from landmarks [478, 2 or 3] of its upper and lower lid."""
-    upper, lower = points[lids[0]], points[lids[1]]
-    width = np.linalg.norm(upper[0] - upper[-1])
-    return float(np.linalg.norm(upper[2:5] - lower[2:5], axis=1).mean() / width)
-
-
-@dataclass(frozen=True, eq=False)
-class _Fitter:
-    """A known head's landmarks.
-
-    Args:
-        neutral: [478, 3] metres.
-        actions: [52, 478, 3] metres at coefficient 1.
-        precision: [478] in sides of the face to the power of -2.
-        rigidity: [478] 0..1, how much a landmark may tell of the pose.
-        prior: [52, 52] precision of the coefficients.
-    """
-
-    neutral: NDArray[np.float64]
-    actions: NDArray[np.float64]
-    precision: NDArray[np.float64]
-    rigidity: NDArray[np.float64]
-    prior: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, neutral: NDArray[np.float64]) -> _Fitter:
-        """For a neutral head [V, 3]."""
-        marks = correspondence()
-        trust = landmark_trust(marks.spread)
-        trust[[*UPPER_LEFT, *LOWER_LEFT, *UPPER_RIGHT, *LOWER_RIGHT, *INNER_LIPS]] *= RIM_TRUST
-        prior = action_prior(WEIGHTS)
-        prior[BLINKS, BLINKS] -= 0.8 / WEIGHTS.action**2  # lids are shut as often as not
-        actions = np.asarray(marks.on(fitted_actions(neutral)), np.float64)
-        # a chin that drops further than the head model's jaw must not pull the head along
-        rigidity = 1 / (1 + (actions**2).sum(axis=(0, 2)) / MOBILE**2)
-        return cls(np.asarray(marks.on(neutral), np.float64), actions, trust / WEIGHTS.landmark**2, rigidity, prior)
-
-    def fit(self, view: View, steps: int) -> None:
-        """Improve pose and expression."""
-        for _ in range(steps):
-            self._step(view, ACTIONS + 6)
-
-    def express(self, view: View, steps: int) -> None:
-        """Improve the expression alone."""
-        for _ in range(steps):
-            self._step(view, ACTIONS)
-
-    def _step(self, view: View, unknowns: int) -> None:
-        precision = self.precision.copy()
-        if unknowns > ACTIONS:
-            precision *= self.rigidity
-        for lids, iris in EYES:
-            # behind lids that close, the irises are only guessed, and guessed too low
-            precision[iris] *= np.clip(_openness(view.points, lids) / _openness(self.neutral, lids) * 2 - 0.8, 0, 1)
-        rows, error = equations(view, self.neutral, np.zeros((0, LANDMARKS, 3)), self.actions, precision)
-        rows = rows[:, :unknowns]
-        normal, gradient = rows.T @ rows, rows.T @ error
-        normal[:ACTIONS, :ACTIONS] += self.prior
-        gradient[:ACTIONS] -= self.prior @ view.coefficients
-        change = np.zeros(ACTIONS + 6)
-        change[:unknowns] = bounded_step(normal, gradient, [view.coefficients], 0)
-        view.move(change)

@@ -34,7 +34,7 @@ class FilmFrame:
 
 
 def holds_pictures(path: Path) -> bool:
-    """Whether a file is a film: a sound file's cover is none, a photograph is none, nor is what cannot be read at all."""
+    """Whether a file is a film: no sound file's cover, no photograph, nothing that cannot be read."""
     try:
         with av.open(str(path), metadata_errors="ignore") as container:
             kind = container.format.name

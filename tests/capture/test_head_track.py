@@ -44,7 +44,7 @@ def film(noise: float = 0.3, seed: int = 0) -> FaceTrack:
         points[index, :, 0] = FOCAL * places[:, 0] / depth + SIZE[0] / 2
         points[index, :, 1] = -FOCAL * places[:, 2] / depth + SIZE[1] / 2
     points[..., :2] += np.random.default_rng(seed).normal(0, noise, (FRAMES, 478, 2))
-    return FaceTrack(np.arange(FRAMES) / RATE, points, SIZE)
+    return FaceTrack(np.arange(FRAMES) / RATE, points, (), SIZE)
 
 
 def yaw(rotation: np.ndarray) -> np.ndarray:

@@ -66,7 +66,7 @@ def test_the_reference_has_open_eyes() -> None:
         for side in ("left", "right"):
             for upper, _ in metrics.EYE_LIDS[side]:
                 points[index, upper, 1] += 6
-    track = FaceTrack(np.arange(60) / 25, points, (160, 200))
+    track = FaceTrack(np.arange(60) / 25, points, (), (160, 200))
     assert reenactment.reference_index(track) == 3
     points[:30] = points[0]
     assert reenactment.reference_index(track) == 0, "not a second later"
