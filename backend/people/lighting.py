@@ -30,7 +30,7 @@ def draw_lighting(random: Random, background: NDArray[np.uint8] | None = None) -
     if background is not None:
         brightness = float((background / 255.0).mean() ** 2.2)
         level *= float(np.clip((brightness / 0.2) ** 0.15, 0.8, 1.2))
-    scale = level * random.uniform(0.9, 1.35) / received
+    scale = level * random.uniform(1.0, 1.5) / received
     lit = tuple(
         Light(light.direction, (light.colour * warmth * scale).astype(np.float32), light.softness) for light in lights
     )

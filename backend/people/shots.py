@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -44,6 +46,8 @@ def draw_shots(person: Person, seed: int, count: int, size: int, same_light: boo
             background = draw_background(random, size, _outline_colour(person, random))
             lighting = draw_lighting(random, background)
             photography = draw_photography(random)
+            for_face = float(np.exp(0.5 * (person.traits.pigment - 0.3)))  # cameras expose for faces, dark ones longer
+            photography = replace(photography, exposure=photography.exposure * for_face)
         rotation = _draw_turn(random)
         camera = _draw_camera(person, rotation, random, size)
         nothing = np.zeros(3, np.float32)
