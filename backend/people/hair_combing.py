@@ -77,7 +77,7 @@ def head_strands(
         phase = random.uniform(0, 2 * np.pi, count)
         radius = cut.curl * np.exp(random.normal(0, 0.25, count))[leader] * np.minimum(1, length / cut.pitch)
         pitch = cut.pitch * np.exp(random.normal(0, 0.2, count))[leader]
-        turns = np.minimum(length / pitch, cut.points / 5)  # fewer points a turn would not look round
+        turns = np.minimum(length / pitch, cut.points / 6)  # fewer points a turn would not look round
         strands = curled(strands, radius, turns, phase[leader] + of_its_own * phase)
     return strands.astype(np.float32)
 
@@ -95,7 +95,7 @@ def _divided(cut: Cut, hairline: Hairline, anchors: Anchors, random: np.random.G
         roots=roots,
         normals=unit(anchors.on(mean_normals())),
         top=smoothstep(0.045, 0.085, roots[:, 2] + random.normal(0, 0.004, count)),
-        front=smoothstep(0.035, -0.01, roots[:, 1]),
+        front=smoothstep(0.055, 0.02, roots[:, 1]),
         behind=smoothstep(100, 130, azimuth),
         azimuth=azimuth,
         fringe=fringe,

@@ -63,9 +63,9 @@ class Cut:
     locks: int = 350
     clumping: float = 0.4
     gathered: float = 0.006
-    strands: int = 3600
+    strands: int = 4800
     points: int = 9
-    width: float = 0.0028
+    width: float = 0.0025
     forward: float = 0.4
     tied: str = ""
     gather: tuple[float, float, float] = (0.0, 0.1, 0.03)

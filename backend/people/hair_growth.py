@@ -54,15 +54,22 @@ def least_gap(points: Array, layer: Array | float) -> Array:
     return SKIN_GAP + layer + CLOTHES_GAP * smoothstep(-0.09, -0.14, points[..., 2])
 
 
+def run(points: int) -> Array:
+    """[points] the fraction of a strand's length at which its points lie: closer together where it leaves the skin."""
+    even = np.linspace(0, 1, points, dtype=np.float32)
+    return 0.55 * even + 0.45 * even**2
+
+
 def grown(field: BodyField, growth: Growth, points: int) -> Array:
-    """[S, points, 3] strands, evenly spaced along themselves."""
-    step = (growth.length / (points - 1))[:, None]
+    """[S, points, 3] strands, their points spaced as :func:`run` says."""
+    lengths = growth.length[:, None] * run(points)
     place, heading = growth.roots, growth.start
     path = [place]
     firmness = np.sqrt(np.einsum("sc,sc->s", growth.comb, growth.comb))[:, None]
     for index in range(1, points):
         distance, normal = field.clearance(place)
-        rise = smoothstep(0.0, 0.03, step[:, 0] * index)
+        step = lengths[:, index : index + 1] - lengths[:, index - 1 : index]
+        rise = smoothstep(0.0, 0.03, lengths[:, index - 1])
         gap = least_gap(place, growth.layer * rise)
         near = smoothstep(0.05, 0.01, distance - gap)[:, None]
         along = growth.comb - normal * np.einsum("sc,sc->s", growth.comb, normal)[:, None]
@@ -74,16 +81,19 @@ def grown(field: BodyField, growth: Growth, points: int) -> Array:
         goal = np.where(growth.fall < 0, -0.07, 0.105)
         lack = np.clip((goal - place[:, 1]) * growth.fall * 14, 0, 1.2)
         bend[:, 1] += growth.fall * lack * smoothstep(-0.02, -0.11, place[:, 2])
+        aside = np.clip((np.abs(place[:, 0]) - 0.09) * 25, 0, 1) * smoothstep(-0.06, -0.12, place[:, 2])
+        bend[:, 0] -= np.sign(place[:, 0]) * aside
         ahead = smoothstep(-0.035, -0.065, place[:, 1]) * smoothstep(0.095, 0.03, place[:, 2])
-        bend[:, 0] += 4 * np.sign(place[:, 0]) * np.clip((growth.face_gap * ahead - np.abs(place[:, 0])) * 60, 0, 1)
+        side = np.sign(place[:, 0] + 0.05 * growth.comb[:, 0])  # of the face, past which it falls
+        bend[:, 0] += 4 * side * np.clip((growth.face_gap * ahead - np.abs(place[:, 0])) * 60, 0, 1)
         weight = np.minimum(step / growth.stiffness, 1)
         heading = unit(
             heading
             + bend * np.minimum(step / 0.02, 1)
             + _DOWN * (weight * (1 - 0.6 * ruled * firmness + 1.5 * (1 - ruled)))
         )
-        ahead_gap = least_gap(place, growth.layer * smoothstep(0.0, 0.03, step[:, 0] * (index + 1)))
-        target = field.pushed_out(place + heading * step, ahead_gap)
+        next_gap = least_gap(place, growth.layer * smoothstep(0.0, 0.03, lengths[:, index]))
+        target = field.pushed_out(place + heading * step, next_gap)
         heading = unit(target - place)
         # what is pushed off the skin goes on along it, not away from it, unless it stands by itself
         away = np.clip(np.einsum("sc,sc->s", heading, normal), 0, 1)[:, None]
@@ -153,6 +163,6 @@ def curled(
     aside = unit(np.cross(along, reference))
     other = np.cross(along, aside)
     rise = np.linspace(0, 1, strands.shape[1], dtype=np.float32)[None]
-    angle = (phase[:, None] + 2 * np.pi * turns[:, None] * rise)[..., None]
+    angle = (phase[:, None] + 2 * np.pi * turns[:, None] * run(strands.shape[1]))[..., None]
     size = (radius[:, None] * smoothstep(0.0, 0.35, rise))[..., None]
     return strands + size * (np.cos(angle) * aside + np.sin(angle) * other)
