@@ -130,7 +130,7 @@ def _coat(space: PersonalSpace, cut: Cut, hairline: Hairline, tint: Tint) -> Sur
     used, local = np.unique(scalp().faces, return_inverse=True)
     margin = hairline.inside(model.mean[used].astype(np.float32))
     # hair that stands on end is thick throughout
-    thickness = 0.7 * SKIN_GAP + 0.5 * cut.volume * max(0.0, cut.side_lift - 0.4)
+    thickness = SKIN_GAP + 0.5 * cut.volume * max(0.0, cut.side_lift - 0.4)
     raised = np.clip((margin - 0.007) * 0.4, -0.004, thickness)
     carried_by = np.repeat(used[:, None], 3, axis=1).astype(np.int32)
     return Surface(

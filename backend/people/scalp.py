@@ -54,7 +54,8 @@ class Hairline:
         azimuth, radius = azimuths(points)
         degrees: Array = np.degrees(azimuth)
         height = self._height(degrees)
-        slope = (self._height(degrees + 1) - self._height(degrees - 1)) / (np.radians(2) * radius)
+        # near the axis, on top of the head, an azimuth is no distance
+        slope = (self._height(degrees + 1) - self._height(degrees - 1)) / (np.radians(2) * np.maximum(radius, 0.06))
         margin = (points[..., 2] - height) / np.sqrt(1 + slope**2)
         if self.crown > 0:
             away = (points - CROWN - np.array([0, -0.012, 0], np.float32)) / np.array([1, 1.25, 1], np.float32)

@@ -80,6 +80,13 @@ def test_roots_lie_on_the_scalp_and_not_on_the_face() -> None:
     assert not face.any() and not ear.any()
 
 
+def test_only_the_hairline_bounds_the_scalp() -> None:
+    model = head_model()
+    high = model.mean[np.unique(skin_faces())]
+    high = high[high[:, 2] > 0.095].astype(np.float32)
+    assert len(high) > 30 and Hairline(sideburns=0.02).inside(high).min() > 0.01
+
+
 def test_what_recedes_bares_the_forehead_and_a_bald_crown_has_no_hair() -> None:
     bald = Hairline(forehead=0.03, crown=0.05)
     random = np.random.default_rng(0)
