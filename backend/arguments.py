@@ -195,6 +195,18 @@ def build_parser() -> argparse.ArgumentParser:
     reenactment.add_argument("--seconds", type=_seconds, metavar="S", help="of each film (default: all of it)")
     reenactment.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="longer side (default: 512)")
     with_progress(reenactment)
+    text = "avatars of procedural people beside their true pictures in other poses and with other expressions"
+    people = what.add_parser("people", help=text, description=text[0].upper() + text[1:] + ".")
+    people.add_argument(
+        "--seeds",
+        type=_seeds,
+        default=range(1_000_000, 1_000_008),
+        metavar="A:B",
+        help="first and last; nothing is trained on 1000000 and above (default: eight of these)",
+    )
+    people.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="for sheets, table and JSON")
+    people.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="(default: %(default)s)")
+    with_progress(people)
     return parser
 
 
@@ -203,6 +215,17 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return number
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition(":")
+    try:
+        seeds = range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not A:B, such as 1000000:1000007") from None
+    if not seeds or seeds[0] < 0:
+        raise argparse.ArgumentTypeError(f"{text} holds no seeds")
+    return seeds
 
 
 def _seconds(text: str) -> float:

@@ -317,7 +317,14 @@ def _evaluate_reenactment(options: argparse.Namespace, display: ProgressDisplay)
     return table(evaluate_reenactment(options.films, options.output, options.seconds, options.size, display))
 
 
-EVALUATIONS = {"portraits": _evaluate_portraits, "reenactment": _evaluate_reenactment}
+def _evaluate_people(options: argparse.Namespace, display: ProgressDisplay) -> str:
+    from backend.evaluation.people import evaluate_people
+    from backend.evaluation.people_score import table
+
+    return table(evaluate_people(options.seeds, options.output, options.size, display))
+
+
+EVALUATIONS = {"portraits": _evaluate_portraits, "reenactment": _evaluate_reenactment, "people": _evaluate_people}
 
 
 def _train(options: argparse.Namespace, display: ProgressDisplay) -> int:
