@@ -10,9 +10,8 @@ import pytest
 from backend.head.model import head_model
 from backend.people.beard import SHAVES, beard, grown_beard
 from backend.people.phenotype import draw_identity, draw_traits
-from backend.people.posing import posed_strands
 from backend.people.scene import Layer
-from backend.people.studio import studio_shot
+from shared.arkit import ARKIT_INDEX
 
 MAN = replace(draw_traits(3), age=40.0, female=0.05, arbitrary=False)
 NEUTRAL = head_model().neutral(draw_identity(3, MAN)).astype(np.float32)
@@ -35,10 +34,9 @@ def test_a_seed_always_gives_the_same_beard() -> None:
 def test_a_beard_opens_with_the_jaw(name: str) -> None:
     (strands,) = grown_beard(SHAVES[name], MAN, NEUTRAL, np.random.default_rng(0))
     assert strands.layer == Layer.BEARD
-    shot = studio_shot(64, expression={"jawOpen": 1.0})
-    model = head_model()
-    movement = (model.expressed(NEUTRAL, shot.coefficients) - NEUTRAL).astype(np.float32)
-    drop = (strands.points - posed_strands(strands, movement, shot))[:, 0, 2]
+    assert strands.carriers is not None and strands.carrier_weights is not None
+    movement = head_model().actions[ARKIT_INDEX["jawOpen"], :, 2]
+    drop = -np.einsum("sk,sk->s", strands.carrier_weights, movement[strands.carriers])
     on_chin = (strands.points[:, 0, 2] < -0.085) & (np.abs(strands.points[:, 0, 0]) < 0.02)
     if name == "moustache":  # its ends reach the corners of the mouth
         assert len(drop) > 60 and drop.mean() < 0.009
