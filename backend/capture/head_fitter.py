@@ -18,11 +18,11 @@ WEIGHTS = FitWeights(landmark=0.008)  # the head's own shape is known: only nois
 EYES = (((UPPER_LEFT, LOWER_LEFT), IRISES[5:]), ((UPPER_RIGHT, LOWER_RIGHT), IRISES[:5]))
 RIM_TRUST = 6.0  # of lids and inner lips, times as much as of the other landmarks: few tell of a blink or a closure
 MOBILE = 0.005  # metres that all actions together move a landmark which tells half as much of the pose as a fixed one
-STEADY = 0.008  # metres that they move a spot at most that tells of the pose at all
+STEADY = 0.004  # metres that they move a spot at most that tells of the pose at all
 ON_HEAD = 0.95  # of the head's motion that such a spot takes
 SPOT = 0.006  # standard deviation of a spot, in sides of the face: hair is not where the bald head model has it
 SPOT_OUTLIER = 0.012  # sides of the face off, at which a spot counts half
-ENOUGH = 12  # spots with which the landmarks tell half as much of the pose
+ENOUGH = 100  # spots with which the landmarks tell half as much of the pose
 
 
 @dataclass(frozen=True, eq=False)
