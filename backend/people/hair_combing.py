@@ -11,7 +11,17 @@ from backend.head.model import head_model
 from backend.people.anchors import Anchors
 from backend.people.body_field import BodyField, unit
 from backend.people.hair_cuts import Cut
-from backend.people.hair_growth import Growth, clumped, curled, cut_to, fraction_above, grown, leaders, smoothstep
+from backend.people.hair_growth import (
+    Growth,
+    clumped,
+    curled,
+    cut_to,
+    fraction_above,
+    fraction_beside_face,
+    grown,
+    leaders,
+    smoothstep,
+)
 from backend.people.hair_tied import drawn_to
 from backend.people.roots import mean_normals
 from backend.people.scalp import CROWN, Hairline, azimuths
@@ -72,6 +82,8 @@ def head_strands(
         kind = np.stack([places.fringe, places.side > 0, growth.fall > 0], axis=1).astype(np.float32)
         leader, of_its_own = leaders(roots, kind, min(cut.locks, count)), 0.25
         strands = clumped(strands, leader, cut.clumping, cut.gathered)
+    bare = np.where(places.fringe, 1.0, fraction_beside_face(strands))
+    strands, last = cut_to(strands, bare.astype(np.float32)), last * bare
     if cut.curl:
         length = growth.length * last
         phase = random.uniform(0, 2 * np.pi, count)

@@ -12,6 +12,7 @@ from backend.people.body_field import BodyField, unit
 from backend.people.scene import Array
 
 _DOWN = np.array([0, 0, -1], np.float32)
+_FACE_HALF_WIDTH = 0.042  # metres that hair leaves free which is not cut to a fringe
 SKIN_GAP = 0.0012  # metres between the innermost hair and the skin
 CLOTHES_GAP = 0.016  # metres that hair keeps from the torso, for clothes to fit under it
 
@@ -124,6 +125,14 @@ def fraction_above(strands: Array, level: NDArray[np.floating]) -> Array:
     drop = excess[row, before] - excess[row, first]
     share = np.where(under.any(axis=1) & (first > 0), excess[row, before] / np.maximum(drop, 1e-6), 1.0)
     return np.clip((before + share) / (strands.shape[1] - 1), 0.12, 1).astype(np.float32)
+
+
+def fraction_beside_face(strands: Array) -> NDArray[np.floating]:
+    """[S] the fraction of each strand before it first hangs between brows and chin in front of the face."""
+    aside, ahead, height = np.abs(strands[..., 0]), strands[..., 1], strands[..., 2]
+    over = (aside < _FACE_HALF_WIDTH) & (ahead < -0.06) & (height < 0.03) & (height > -0.12)
+    first = np.where(over.any(axis=1), over.argmax(axis=1), strands.shape[1])
+    return np.clip((first - 1) / (strands.shape[1] - 1), 0.12, 1)
 
 
 def leaders(roots: Array, kind: Array, locks: int) -> NDArray[np.int64]:

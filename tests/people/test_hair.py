@@ -87,6 +87,22 @@ def test_only_the_hairline_bounds_the_scalp() -> None:
     assert len(high) > 30 and Hairline(sideburns=0.02).inside(high).min() > 0.01
 
 
+@pytest.mark.parametrize("cut", ["long", "shoulder length", "long waves"])
+def test_hair_that_is_no_fringe_hangs_beside_the_face(cut: str) -> None:
+    plain = replace(CUTS[cut], fringe=None)
+    for seed in range(3):
+        grown = worn(
+            plain,
+            Hairline(),
+            Tint(*np.full((3, 3), 0.3, np.float32), 0, 0, 1, 1),
+            neutral(),
+            np.random.default_rng(seed),
+        )
+        points = grown.strands[0].points
+        over_face = (np.abs(points[..., 0]) < 0.03) & (points[..., 1] < -0.08) & (np.abs(points[..., 2] + 0.04) < 0.06)
+        assert not over_face.any()
+
+
 def test_what_recedes_bares_the_forehead_and_a_bald_crown_has_no_hair() -> None:
     bald = Hairline(forehead=0.03, crown=0.05)
     random = np.random.default_rng(0)
