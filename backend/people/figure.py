@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -28,6 +30,7 @@ _SURFACE = np.dtype(
         ("uv", "f4", 2),
     ]
 )
+Pixels = TypeVar("Pixels", bound=np.ndarray)
 STRAND_LAYER = 16  # added to the layer of parts that are strands
 
 
@@ -68,6 +71,7 @@ class Figure:
     def __init__(self, person: Person, white: int, flat: int) -> None:
         """Upload; ``white`` and ``flat`` are the textures of surfaces that have only a relief or only a texture."""
         self._textures: list[int] = []
+        self._uploaded: dict[int, int] = {}  # names by identity of the person's pictures
         self._white, self._flat = white, flat
         self.neutral_normals = head_normals(person.neutral)
         self._carry = _carriers(person)
@@ -161,8 +165,8 @@ class Figure:
             faces.append(surface.faces.reshape(-1) + np.uint32(offset))
             texture, slope = 0, 0
             if _textured(surface):
-                texture = self._white if surface.texture is None else self._texture(surface.texture)
-                slope = self._flat if surface.relief is None else self._slope(surface.relief)
+                texture = self._white if surface.texture is None else self._once(surface.texture, self._texture)
+                slope = self._flat if surface.relief is None else self._once(surface.relief, self._slope)
             draw = Draw(
                 4 * first, surface.faces.size, surface.two_sided, texture, slope, surface.material, surface.layer
             )
@@ -176,6 +180,12 @@ class Figure:
             first += surface.faces.size
             offset += len(surface.vertices)
         return opaque, lenses, np.concatenate([*faces, np.zeros(0, np.uint32)]).astype(np.uint32)
+
+    def _once(self, picture: Pixels, upload: Callable[[Pixels], int]) -> int:
+        """The texture of a picture; face and body share theirs."""
+        if id(picture) not in self._uploaded:
+            self._uploaded[id(picture)] = upload(picture)
+        return self._uploaded[id(picture)]
 
     def _texture(self, texture: NDArray[np.uint8]) -> int:
         name = self._texture_name()
