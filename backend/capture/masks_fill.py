@@ -63,28 +63,25 @@ def _grain(rgb: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.flo
     return np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.6) * 1.4, np.float32)
 
 
-def background_plate(rgb: NDArray[np.uint8], person: NDArray[np.float32]) -> NDArray[np.uint8]:
+def background_plate(rgb: NDArray[np.uint8], person: NDArray[np.float32], reach: float) -> NDArray[np.uint8]:
     """The scene without the person.
 
     Args:
         rgb: [H, W, 3] uint8. person: [H, W] matte in [0, 1].
+        reach: pixels that the scene goes on behind them as its own mirror image.
 
     Returns:
         [H, W, 3] uint8: the picture itself away from the person, a smooth continuation with its grain behind them.
     """
     image = rgb.astype(np.float32)
-    margin = max(3.0, 0.012 * max(person.shape))
+    margin = max(3.0, 0.006 * max(person.shape))  # strands that the matte misses
     hidden = _grown(person > 0.02, margin)
     if hidden.all():
         return np.full_like(rgb, np.median(rgb.reshape(-1, 3), axis=0).astype(np.uint8))
     filled = spread(image, (~hidden).astype(np.float32)) + _grain(image, ~hidden)
-    # near the outline, where a turning head lays it bare first, the scene goes on as its own mirror image
-    rows, columns = _mirrored_inside(~hidden)
-    depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5) / (0.05 * max(person.shape))
-    near = ((~hidden)[rows, columns] * np.exp(-(depth**2)))[..., None]
-    filled = near * image[rows, columns] + (1 - near) * filled
-    blend = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), margin / 3)[..., None]
-    blend = np.where(person[..., None] > 0.02, 1.0, np.clip(2 * blend, 0, 1))
+    filled = _mirrored_near(image, filled, ~hidden, reach)
+    depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5)[..., None]
+    blend = np.clip(depth / (0.7 * margin), 0, 1)
     return np.clip(blend * filled + (1 - blend) * image + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -115,15 +112,16 @@ def decontaminate(rgb: NDArray[np.uint8], person: NDArray[np.float32]) -> NDArra
     return np.clip(keep * image + (1 - keep) * edge + 0.5, 0, 255).astype(np.uint8)
 
 
-def fill_layer(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.uint8]:
+def fill_layer(rgb: NDArray[np.uint8], mask: NDArray[np.float32], reach: float) -> NDArray[np.uint8]:
     """A layer's colours continued beyond its mask, for where turning or moving lays bare what was covered.
 
     Args:
         rgb: [H, W, 3] uint8. mask: [H, W] in [0, 1], the layer (hair, clothes, skin).
+        reach: pixels that it goes on as its own mirror image; further off features would show mirrored.
 
     Returns:
-        [H, W, 3] uint8: unchanged inside the mask, a smooth continuation with the layer's texture outside; one colour
-        where the layer is empty.
+        [H, W, 3] uint8: unchanged inside the mask, its mirror image near it, a smooth continuation further off; one
+        colour where the layer is empty.
     """
     image = rgb.astype(np.float32)
     solid = mask >= min(SOLID, 0.9 * float(mask.max()))  # a layer may be thin strands only
@@ -131,29 +129,32 @@ def fill_layer(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.
     inner = inner if inner.any() else solid
     if not mask.any():
         return np.full_like(rgb, np.median(rgb.reshape(-1, 3), axis=0).astype(np.uint8))
-    smooth = cv2.GaussianBlur(image * inner[..., None], (0, 0), 3.0)
-    smooth /= np.maximum(cv2.GaussianBlur(inner.astype(np.float32), (0, 0), 3.0), 1e-3)[..., None]
     filled = spread(image, inner.astype(np.float32))
-    # texture: the detail of the place as deep inside the layer as the pixel is outside; only near the outline, since
-    # further off features would show mirrored
-    rows, columns = _mirrored_inside(inner)
-    away = cv2.distanceTransform((~inner).astype(np.uint8), cv2.DIST_L2, 5) / (0.02 * max(inner.shape))
-    strength = (inner[rows, columns] * np.exp(-(away**2)))[..., None]
-    outside = np.clip(filled + strength * (image - smooth)[rows, columns], 0, 255)
+    outside = _mirrored_near(image, filled, inner, reach)
     keep = np.clip((mask[..., None] - SOLID) / (1 - SOLID), 0, 1)
     return np.clip(keep * image + (1 - keep) * outside + 0.5, 0, 255).astype(np.uint8)
 
 
-def _mirrored_inside(inner: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """For every pixel outside, the pixel mirrored at the nearest point of the outline; inside, itself."""
-    height, width = inner.shape
-    _, labels = cv2.distanceTransformWithLabels(
-        (~inner).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    order = np.zeros(int(labels.max()) + 1, np.intp)
-    rows, columns = np.indices((height, width))
-    order[labels[inner]] = np.flatnonzero(inner)
-    nearest = order[labels]
-    mirrored_rows = np.clip(2 * (nearest // width) - rows, 0, height - 1)
-    mirrored_columns = np.clip(2 * (nearest % width) - columns, 0, width - 1)
-    return mirrored_rows, mirrored_columns
+def _mirrored_near(
+    image: NDArray[np.float32], filled: NDArray[np.float32], known: NDArray[np.bool_], reach: float
+) -> NDArray[np.float32]:
+    """A filled picture that goes on as the known part's mirror image near its outline, where a motion looks first.
+
+    Args:
+        image: [H, W, 3]. filled: [H, W, 3] what is shown further off. known: [H, W] where to believe the picture.
+        reach: pixels from the outline at which little of the mirror image is left.
+
+    Returns:
+        [H, W, 3] float32; what it shows where the picture is known is of no use.
+    """
+    away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5)
+    # the way to a rounded outline: at a jagged one, neighbours would be mirrored to places far apart
+    round_away = cv2.GaussianBlur(away, (0, 0), max(1.0, reach / 4))
+    down, right = np.gradient(round_away)
+    rows, columns = np.indices(known.shape, np.float32)
+    there = (columns - 2 * away * right).astype(np.float32), (rows - 2 * away * down).astype(np.float32)
+    seen = cv2.remap(known.astype(np.float32), *there, cv2.INTER_LINEAR, borderValue=0)
+    near = np.clip(2 * seen - 1, 0, 1) * np.exp(-((away / reach) ** 2))
+    near = cv2.GaussianBlur(near.astype(np.float32), (0, 0), 1.0) * (seen > 0.5)
+    mirrored = cv2.remap(image, *there, cv2.INTER_LINEAR)
+    return np.asarray(filled + near[..., None] * (mirrored - filled), np.float32)

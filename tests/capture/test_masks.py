@@ -76,9 +76,7 @@ def test_long_hair_reaches_below_the_chin() -> None:
 
 @pytest.mark.parametrize(("colour", "overlap", "pixels"), [((90, 140, 190), 0.985, 0.5), ((245, 245, 245), 0.98, 0.8)])
 @pytest.mark.parametrize("name", ["photo_man_glasses", "photo_bw_man"])
-def test_outline_on_another_background(
-    name: str, colour: tuple[int, int, int], overlap: float, pixels: float
-) -> None:
+def test_outline_on_another_background(name: str, colour: tuple[int, int, int], overlap: float, pixels: float) -> None:
     """The same person before a wall of another colour has the same outline, within a pixel at 512."""
     rgb, _ = found(name)
     true = masks(name).person
@@ -134,7 +132,7 @@ def test_plate_has_no_ghost() -> None:
     """Behind a person before a plain wall is plain wall."""
     rgb, _ = found("photo_man_glasses")
     person = masks("photo_man_glasses").person
-    plate = background_plate(rgb, person).astype(float)
+    plate = background_plate(rgb, person, reach=30).astype(float)
     wall = rgb[person < 0.001].astype(float)
     behind = plate[person > 0.5]
     assert np.abs(behind.mean(axis=0) - wall.mean(axis=0)).max() < 12
@@ -155,7 +153,7 @@ def test_decontaminated_edges_carry_no_wall() -> None:
 def test_filled_layer_is_the_layer_inside_and_like_it_outside() -> None:
     rgb, _ = found("astronaut")
     clothes = masks("astronaut").clothes
-    filled = fill_layer(rgb, clothes)
+    filled = fill_layer(rgb, clothes, reach=10)
     assert np.array_equal(filled[clothes >= 1], rgb[clothes >= 1])
-    empty = fill_layer(rgb, np.zeros_like(clothes))
+    empty = fill_layer(rgb, np.zeros_like(clothes), reach=10)
     assert (empty == empty[0, 0]).all()

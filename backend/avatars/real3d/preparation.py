@@ -58,7 +58,7 @@ def prepare(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, size: int
     person = np.clip(sum(layers.values()), 0, 1).astype(np.float32)
     picture = crop.resized(crop.extended(rgb))
     unknown = crop.resized(beyond.astype(np.float32))
-    background = background_plate(picture, np.maximum(person, unknown))
+    background = background_plate(picture, np.maximum(person, unknown), reach=0.05 * size)
     # beyond the photograph's edges the person goes on as the edge's own pixels, less streaky, the scene as the plate
     smooth = cv2.GaussianBlur(picture, (0, 0), STREAKS * size)
     invented = person[..., None] * smooth + (1 - person[..., None]) * background

@@ -12,7 +12,6 @@ from backend.avatars.zera.appearance import skin_appearance
 from backend.avatars.zera.closed_lids import closed_lids
 from backend.avatars.zera.data import NO_SURFACE, Canvas, Person
 from backend.avatars.zera.layers import (
-    clean_plate,
     cut_masks,
     explained_mixture,
     filled_layer,
@@ -30,12 +29,15 @@ from backend.capture.fit import HeadFit, fit_heads
 from backend.capture.image import Picture
 from backend.capture.lids import fitted_actions, shut
 from backend.capture.masks import Masks, segment
+from backend.capture.masks_fill import background_plate
 from backend.capture.rasteriser import Hits, rasteriser
 from backend.head.model import head_model
 from shared.camera import Camera
 from shared.progress import Progress, part, silent
 
 MARGIN = 0.35  # of the face's side
+PLATE_REACH = 0.12  # of the face's side: how far the scene goes on behind the person as its mirror image
+LAYER_REACH = 0.02  # metres: the same of layers behind others
 
 
 def build_person(picture: Picture, progress: Progress = silent) -> tuple[Person, dict[str, float]]:
@@ -78,7 +80,7 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     """
     margin = int(MARGIN * face.side) // 2 * 2
     progress(0.0, "filling the background")
-    plate = clean_plate(rgb, masks.person)
+    plate = background_plate(rgb, masks.person, PLATE_REACH * face.side)
     progress(0.06, "measuring the outline")
     colours, masks = explained_mixture(rgb, masks, plate)
     scene = _scene(masks, fit, margin)
@@ -95,12 +97,12 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     # the farthest around: a bilinear look-up at an outline must not hide what is seen there
     depth = maximum_filter(np.where(np.isfinite(scene.hits.depth), scene.hits.depth, 0), 5) - scene.depth
     skinned = masks.face + masks.neck + scalp_hair(scene)[margin:-margin, margin:-margin]
-    bodily = masks.clothes + masks.neck
-    covered = in_shadow(filled_layer(colours, bodily, margin), bodily, margin, scene.metre)
+    bodily, reach = masks.clothes + masks.neck, LAYER_REACH * scene.metre
+    covered = in_shadow(filled_layer(colours, bodily, margin, reach), bodily, margin, scene.metre)
     progress(0.67, "filling what is hidden")
-    skin_layer = filled_layer(colours, skinned, margin, least=0.1)
+    skin_layer = filled_layer(colours, skinned, margin, reach, least=0.1)
     progress(0.74, "filling what is hidden")
-    hair_layer = filled_layer(colours, photograph_share(hair_alpha, margin), margin)
+    hair_layer = filled_layer(colours, photograph_share(hair_alpha, margin), margin, reach)
     progress(0.8, "shutting the lids")
     landmarks = face.points[:, :2] + margin
     closed = head_model().expressed(fit.neutral, shut(fit.coefficients), fitted_actions(fit.neutral))

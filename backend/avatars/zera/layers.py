@@ -8,16 +8,10 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filte
 
 from backend.avatars.zera.scene import Scene
 from backend.capture.masks import Masks
-from backend.capture.masks_fill import background_plate, decontaminate, fill_layer
+from backend.capture.masks_fill import decontaminate, fill_layer
 from backend.head.model import EYE, GUM, MOUTH_CAVITY, TEETH, TONGUE, head_model
 
-
-def clean_plate(rgb: NDArray[np.uint8], person: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """[H, W, 3] uint8 the scene without the person [H, W]; the photograph itself up to a few pixels from them."""
-    reach = max(2, round(0.004 * max(person.shape)))
-    hidden = np.clip(gaussian_filter(maximum_filter((person > 0.02).astype(np.float32), 2 * reach + 1), 0.7), 0, 1)
-    filled = background_plate(rgb, person)
-    return np.round(hidden[..., None] * filled + (1 - hidden[..., None]) * rgb).astype(np.uint8)
+TEMPLES, BEHIND_CHEEKS = 0.02, -0.045  # metres in the head frame: a height, and a depth
 
 
 def explained_mixture(
@@ -57,7 +51,7 @@ def explained_mixture(
 
 
 def filled_layer(
-    colours: NDArray[np.uint8], share: NDArray[np.float32], margin: int, least: float = 0.0
+    colours: NDArray[np.uint8], share: NDArray[np.float32], margin: int, reach: float, least: float = 0.0
 ) -> NDArray[np.uint8]:
     """A layer's colours on the canvas: the person's where the layer has a share in a pixel, continued elsewhere.
 
@@ -65,21 +59,22 @@ def filled_layer(
         colours: [h, w, 3] the person's, of the photograph's size.
         share: [h, w] the layer's in each pixel, 0..1.
         margin: pixels that the canvas adds on every side.
+        reach: pixels that it goes on as its own mirror image.
         least: share below which a pixel shows too much of others to be taken.
 
     Returns:
         [H, W, 3] uint8.
     """
     own = np.clip((maximum_filter(share, 3) - least) * 12, 0, 1)[..., None]
-    continued = fill_layer(colours, share)
+    continued = fill_layer(colours, share, reach)
     return padded(np.round(own * colours + (1 - own) * continued).astype(np.uint8), margin)
 
 
 def scalp_hair(scene: Scene) -> NDArray[np.float32]:
-    """[H, W] hair that may lie on the head model as well as in front of it: at the hairline, and all of the scalp's."""
+    """[H, W] hair that may lie on the head model as well as in front of it: at the hairline, on scalp and temples."""
     to_skin = distance_transform_edt(scene.masks.face < 0.5) / scene.metre
     model = head_model()
-    scalp = (model.mean[:, 2] > 0.06) | (model.mean[:, 1] > -0.02)
+    scalp = (model.mean[:, 2] > TEMPLES) | (model.mean[:, 1] > BEHIND_CHEEKS)
     on_scalp = (scene.hits.triangle >= 0) & scalp[model.faces].all(axis=1)[scene.hits.triangle]
     near = np.maximum(np.clip(1.5 - to_skin / 0.006, 0, 1), gaussian_filter(on_scalp.astype(np.float32), 2.0))
     return np.asarray(scene.masks.hair * near, np.float32)

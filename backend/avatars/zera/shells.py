@@ -10,12 +10,14 @@ from scipy.ndimage import binary_dilation, binary_opening, distance_transform_ed
 from backend.avatars.zera.layers import quantised
 from backend.avatars.zera.relief import Shell, bind, inflate, shell
 from backend.avatars.zera.scene import NECK_SHARE, Scene
+from backend.capture.masks import Masks
 from backend.capture.rasteriser import rasteriser
 from backend.head.model import head_model
 
 CELLS_PER_FACE = 52  # grid cells of a shell along the face's side
 RIM_BEHIND_EARS = 0.012  # metres: where the front and the back of hair meet
 CHEST = 0.08  # metres: how far clothes stand before the shoulders' depth where nothing else tells
+BODY_REACH = 0.03  # metres: how far clothes and skin go on under hair where the head model knows nothing of them
 EAR_REACH = 0.05  # metres: how far an ear may lie from the head model's
 CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
 
@@ -31,11 +33,12 @@ def body_shell(scene: Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.float
     step, pixels = _grid(scene)
     cell = step / scene.metre
     share = model.head_share[model.faces].max(axis=1)
-    front, back = _sheet_depths(scene, model.faces[share < NECK_SHARE], pixels)
+    torso = model.faces[share < NECK_SHARE]
+    front, back = _sheet_depths(scene, torso, pixels)
     clothes, neck = _mean_at(pixels, masks.clothes, step), _mean_at(pixels, masks.neck, step)
     person = _mean_at(pixels, masks.person, step)
-    under = np.isfinite(front) & (person > 0.5)  # the neck goes on behind the chin, the chest under long hair
-    domain = binary_dilation((clothes + neck > 0.04) | under)
+    alpha = _going_on(scene, torso)
+    domain = binary_dilation(_mean_at(pixels, alpha, step) > 0.04)
     outline = domain & binary_dilation(person < 0.35)
     shoulders = float(np.median(scene.world[model.head_share < 0.02][:, 1]))
     rim = np.full(front.shape, scene.depth + shoulders)
@@ -51,16 +54,40 @@ def body_shell(scene: Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.float
     vertices, faces = shell(domain, rim - height, rim + height_back, pixels, scene.camera, to_head)
     nearest, weight = bind(vertices, scene.source, 0.03)
     share = np.minimum(model.head_share[nearest], 0.9) * weight
-    alpha = np.clip(masks.clothes + masks.neck, 0, 1)
-    filled = cv2.resize(under.astype(np.float32), None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
-    filled = np.pad(filled, ((0, step), (0, step)), mode="edge")[: alpha.shape[0], : alpha.shape[1]]
-    alpha = np.maximum(alpha, np.minimum(filled, masks.person))
     still = np.zeros(len(vertices), np.float32)
     return (
         Shell(vertices, faces, share.astype(np.float32), nearest, still),
         quantised(alpha),
         np.where(domain, rim - height, np.nan),
     )
+
+
+def near_body(masks: Masks, metre: float) -> NDArray[np.float32]:
+    """[H, W] 1 on clothes, neck and chest and a little around them, falling to 0 ``BODY_REACH`` away.
+
+    Args:
+        masks: [H, W] each.
+        metre: pixels a metre.
+    """
+    away = distance_transform_edt(masks.clothes + masks.neck < 0.5) / metre
+    return np.asarray(np.clip(1.5 * (1 - away / BODY_REACH), 0, 1), np.float32)
+
+
+def _going_on(scene: Scene, torso: NDArray[np.int32]) -> NDArray[np.float32]:
+    """[H, W] 0..1 the body shell's opacity: bare neck and clothes, and both going on behind what hides them.
+
+    Two layers that share a pixel must not let the background through between them, nor open a gap as one moves.
+
+    Args:
+        scene: the photograph on its canvas.
+        torso: [F, 3] the head model's faces that are not the head's: the neck is behind the chin, the chest under hair.
+    """
+    masks = scene.masks
+    near, own = near_body(masks, scene.metre), masks.clothes + masks.neck
+    modelled = np.isfinite(rasteriser().draw(scene.world, torso, scene.camera).depth)
+    hidden = np.maximum(gaussian_filter(modelled.astype(np.float32), 2.0), near * (own + masks.hair))
+    behind = hidden * np.clip((masks.person - 0.5) / 0.4, 0, 1)  # soft edges would become thicker
+    return np.asarray(np.clip(np.maximum(np.minimum(own, near), behind), 0, 1), np.float32)
 
 
 def hair_shell(scene: Scene, body_front: NDArray[np.float64]) -> tuple[Shell, NDArray[np.uint8]]:
@@ -81,7 +108,8 @@ def hair_shell(scene: Scene, body_front: NDArray[np.float64]) -> tuple[Shell, ND
     rim = np.full(front.shape, scene.depth + RIM_BEHIND_EARS)
     # what the head model does not cover of the skin (ears, a jaw fitted too small) goes with the hair
     uncovered = _uncovered(scene)
-    alpha = np.clip(masks.hair + uncovered, 0, 1)
+    astray = (masks.clothes + masks.neck) * (1 - near_body(masks, scene.metre))  # shares in what is hair
+    alpha = np.clip(masks.hair + uncovered + astray, 0, 1)
     matte, hair = _mean_at(pixels, alpha, step), _mean_at(pixels, masks.hair, step)
     person, face = _mean_at(pixels, masks.person, step), _mean_at(pixels, masks.face, step)
     domain = binary_dilation(matte > 0.04)

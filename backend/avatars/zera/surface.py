@@ -67,4 +67,4 @@ def bake_texture(renderer: PersonRenderer) -> NDArray[np.uint8]:
     texture = np.zeros((TEXTURE_SIZE * TEXTURE_SIZE, 3), np.uint8)
     texture[seen] = (colour.clamp(0, 1) * 255 + 0.5).to(torch.uint8).cpu().numpy()
     texture = texture.reshape(TEXTURE_SIZE, TEXTURE_SIZE, 3)
-    return fill_layer(texture, (hits.triangle >= 0).astype(np.float32))
+    return fill_layer(texture, (hits.triangle >= 0).astype(np.float32), reach=0.02 * TEXTURE_SIZE)
