@@ -21,6 +21,8 @@ SAMPLES = 1200
 IDENTITY_DIRECTIONS = 80
 JAW = [ARKIT_INDEX[name] for name in ("jawOpen", "jawForward", "jawLeft", "jawRight")]
 MOUTH_HEIGHT = -0.0698  # metres: where the mean head's lips meet
+TONGUE_FOLLOWS = np.array([0, -0.0055, -0.004])  # metres that the open jaw moves the tongue's tip besides
+LIP_RIDES = 0.025  # metres that the open jaw moves the lower lip at least
 UV_CORNER, UV_SIZE = np.array([0.945, 0.004]), np.array([0.05, 0.02])  # a corner of the texture that Anny leaves free
 _LABEL_REGION = {
     "eye_back.L": 1, "eye_front.L": 1, "eye_back.R": 1, "eye_front.R": 1,
@@ -94,6 +96,7 @@ def bake(path: Path, seed: int = 0) -> None:
     }
     for upper in (True, False):
         body = _with_teeth(body, upper)
+    body["actions"] = _with_tongue_at_rest(body)
     types = {"identity": np.float16, "actions": np.float16, "faces": np.int32, "mirror": np.int32, "region": np.uint8}
     np.savez_compressed(path, **{name: value.astype(types.get(name, np.float32)) for name, value in body.items()})
 
@@ -126,6 +129,11 @@ def _with_teeth(body: dict[str, np.ndarray], upper: bool) -> dict[str, np.ndarra
     moved = np.zeros((len(actions), count, 3))
     if not upper:
         moved[JAW] = carried(actions[JAW][:, jaw], mean[jaw], teeth.vertices)
+        # the lip must not sink below the edge of the front teeth, which, nearer to the hinge, would drop less
+        lip = middle[np.linalg.norm(actions[JAW[0]][middle], axis=1) > LIP_RIDES]
+        rim = lip[(mean + actions[JAW[0]])[lip, 2].argmax()]
+        edge = np.flatnonzero(np.abs(teeth.vertices - (0, teeth.vertices[:, 1].min(), line[2])).max(axis=1) < 0.005)
+        moved[JAW] += (actions[JAW][:, rim] - moved[JAW][:, edge].mean(axis=1))[:, None]
     bones = np.zeros((5, count))
     bones[4] = 1
     columns = count // ROWS
@@ -145,6 +153,15 @@ def _with_teeth(body: dict[str, np.ndarray], upper: bool) -> dict[str, np.ndarra
         "mirror": np.concatenate([body["mirror"], order]),
         "shade": np.concatenate([body["shade"], teeth.shade]),
     }
+
+
+def _with_tongue_at_rest(body: dict[str, np.ndarray]) -> np.ndarray:
+    """[52, V, 3] the actions; as the jaw opens, the tongue stays behind the lower teeth instead of drawing back."""
+    tongue, actions = body["region"] == TONGUE, body["actions"].copy()
+    y = body["mean"][tongue, 1]
+    to_tip = (y.max() - y) / np.ptp(y)
+    actions[JAW[0], tongue] += to_tip[:, None] ** 2 * TONGUE_FOLLOWS
+    return actions
 
 
 def _mirror(template: np.ndarray, region: np.ndarray) -> np.ndarray:

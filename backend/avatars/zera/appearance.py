@@ -10,20 +10,19 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, SkinAppearance
+from backend.avatars.zera.mouth import like_teeth, mouth_colours, with_rims
+from backend.avatars.zera.normals import vertex_normals
 from backend.capture.correspondence import correspondence
 from backend.capture.fit import HeadFit
 from backend.capture.lids import UPPER_LEFT, UPPER_RIGHT
 from backend.capture.masks import Masks
 from backend.capture.rasteriser import Hits
-from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, HeadModel, head_model
+from backend.head.model import EYE, EYE_CAVITY, SKIN, TEETH, HeadModel, head_model
 from backend.head.smooth import laplacian
 
 PROFILE_BINS = 32
 ORBIT = 0.008  # metres from the lids' rims within which the skin is shaded by brow and crease
-INNER_LIPS = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]  # mediapipe's, from the right corner to the left
-LIP_THICKNESS = 0.004  # metres behind those landmarks the mouth's inside begins
 MOUTH_REACH = 0.045  # metres around the teeth: skin there is in the mouth's light
-ENAMEL = 1.1  # the brightness of teeth against that of white skin's in the same light, less the lips' shade
 OUTLINE_REACH = 0.004  # metres that colours of what stands in front, a nose, reach over its outline
 STEEPEST = 6.0  # slope of a surface, from where on it counts as an outline
 BESIDE_OUTLINE = (0.006, 0.014)  # metres from there back to what its colours do not belong to
@@ -74,29 +73,16 @@ def skin_appearance(
     around = _on_upper_rims(model, ORBIT) == 0
     known = np.where(skin, confidence * np.where(around, 1.0, 0.05), 0.0)
     fallback = _stand_ins(model, colour, hairy, known, np.where(skin, confidence, 0.0))
-    # the inner side of the lips lies in the mouth's shade
-    x_mean, y_mean, z_mean = model.mean.T
-    lips = correspondence().on(model.mean)[INNER_LIPS]
-    behind_lips = y_mean - np.interp(x_mean, lips[:, 0], lips[:, 1], np.inf, np.inf) - LIP_THICKNESS
-    in_mouth = skin & (np.abs(z_mean - lips[:, 2].mean()) < 0.014) & (behind_lips > 0)
-    fallback[in_mouth] *= np.exp(-behind_lips[in_mouth, None] / 0.005)
-    mouth = canvas.cut[y, x, 2] / 255 > 0.6
-    brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
     fallback[model.region == EYE_CAVITY] *= 0.6
-    fallback[model.region == MOUTH_CAVITY] = _as_lit(np.array([0.2, 0.06, 0.06]), brightness)
-    tongue = model.region == TONGUE
-    depth_in_mouth = model.mean[tongue, 1:2] - model.mean[tongue, 1].min()
-    fallback[tongue] = _as_lit(np.array([0.5, 0.23, 0.23]), brightness) * np.exp(-depth_in_mouth / 0.022)
+    brightness = np.median(soft[y[skin & (confidence > 0.6)], x[skin & (confidence > 0.6)]], axis=0)
     teeth = model.region == TEETH
     to_mouth = np.linalg.norm(model.mean - model.mean[teeth][model.mean[teeth, 1].argmin()], axis=1)
     around_mouth = colour[skin & (confidence > 0.6) & (to_mouth < MOUTH_REACH)]
     light = np.percentile(around_mouth, 75, axis=0) if len(around_mouth) > 8 else brightness
-    enamel = _as_lit(np.array([0.86, 0.82, 0.76]), light) * ENAMEL
-    seen_teeth = teeth & mouth & visible & _like_teeth(colour, light, enamel)
-    if seen_teeth.sum() > 12:
-        enamel = np.percentile(colour[seen_teeth], 80, axis=0)
-    fallback[teeth] = np.clip(enamel, 0, 0.95) * model.shade[teeth, None]
-    fallback[model.region == GUM] = _as_lit(np.array([0.62, 0.32, 0.31]), brightness)
+    seen_teeth = teeth & visible & (canvas.cut[y, x, 2] / 255 > 0.6) & like_teeth(colour, light)
+    enamel = np.percentile(colour[seen_teeth], 80, axis=0) if seen_teeth.sum() > 12 else None
+    fallback, lips = with_rims(fallback, canvas.skin[y, x] / 255, np.where(skin, confidence, 0.0))
+    fallback = mouth_colours(fallback, light, lips, enamel)
     iris, angle = _irises(model, fit, hits, landmarks, canvas)
     profile = _eye_profile(model, eye_directions(model, fit.neutral), iris, angle, hits, canvas)
     return SkinAppearance(
@@ -121,41 +107,6 @@ def outlines_around(depth: NDArray[np.floating], canvas: Canvas) -> NDArray[np.f
     behind = maximum_filter(np.where(np.isfinite(depth), depth, -np.inf), 3)
     outline = np.where(behind - depth > max(BESIDE_OUTLINE[0], STEEPEST / metre), depth, np.inf)
     return minimum_filter(outline, 2 * round(OUTLINE_REACH * metre) + 1)
-
-
-def _like_teeth(
-    colour: NDArray[np.floating], skin: NDArray[np.floating], enamel: NDArray[np.floating]
-) -> NDArray[np.bool_]:
-    """[V] whether colours [V, 3] are nearer in hue to enamel [3] than to skin [3], and light: lips are neither."""
-    redness = colour[:, 0] / (colour.mean(axis=1) + 1e-6)
-    limit = (skin[0] / skin.mean() + enamel[0] / enamel.mean()) / 2
-    return np.asarray((redness < limit + 0.02) & (colour.mean(axis=1) > 0.8 * skin.mean()))
-
-
-def _as_lit(colour: NDArray[np.float64], skin: NDArray[np.floating]) -> NDArray[np.float64]:
-    """[3] What a colour looks like in the light, and with the pigments, that make the person's skin look like [3]."""
-    saturation = np.clip((skin.max() - skin.min()) / (0.3 * skin.max() + 1e-6), 0, 1)  # 0 in black and white
-    grey = colour.mean()
-    cast = (skin / (skin.mean() * np.array([1.2, 0.98, 0.82]))) ** 0.6  # against skin in white light
-    cast = 1 + (cast / cast.mean() - 1) * saturation
-    return np.asarray((grey + saturation * (colour - grey)) * cast * skin.mean() / 0.6)
-
-
-def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float64]:
-    """[V, 3] unit normals: the faces' area-weighted mean."""
-    corners = vertices[faces]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(normal[:, axis], 3), len(vertices)) for axis in range(3)], axis=1
-    )
-    return total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-20)
-
-
-def vertex_areas(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float64]:
-    """[V] area of the faces around each vertex, square metres."""
-    corners = vertices[faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    return np.asarray(np.bincount(faces.ravel(), np.repeat(area, 3), len(vertices)), np.float64)
 
 
 def _smoothstep(low: float, high: float, value: NDArray[np.floating]) -> NDArray[np.floating]:

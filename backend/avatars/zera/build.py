@@ -31,6 +31,7 @@ from backend.capture.lids import fitted_actions, shut
 from backend.capture.masks import Masks, segment
 from backend.capture.masks_fill import background_plate
 from backend.capture.rasteriser import Hits, rasteriser
+from backend.head.clearance import clear_of_lips
 from backend.head.model import head_model
 from shared.camera import Camera
 from shared.progress import Progress, part, silent
@@ -139,7 +140,7 @@ def _scene(masks: Masks, fit: HeadFit, margin: int) -> Scene:
     intrinsics[:2, 2] += margin
     camera = Camera(intrinsics, camera.world_to_camera, camera.width + 2 * margin, camera.height + 2 * margin)
     model = head_model()
-    source = model.expressed(fit.neutral, fit.coefficients, fitted_actions(fit.neutral))
+    source = clear_of_lips(model.expressed(fit.neutral, fit.coefficients, fitted_actions(fit.neutral)))
     world = source @ fit.head_to_world[:3, :3].T + fit.head_to_world[:3, 3]
     hits = rasteriser().draw(world, model.faces, camera)
     depth = float(camera.world_to_camera[2, 3])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backend.avatars.zera.relief import Shell
 from backend.capture.lids import BLINKS, fitted_actions, shut
+from backend.head.clearance import clear_of_lips
 from backend.head.model import HeadModel, head_model
 from shared.camera import Camera
 
@@ -110,7 +111,7 @@ class Person:
 
     def expressed(self, coefficients: NDArray[np.floating]) -> NDArray[np.float32]:
         """[52] in [0, 1] -> [V, 3] the unturned head with that expression, head frame."""
-        return self.model.expressed(self.neutral, coefficients, self.actions).astype(np.float32)
+        return clear_of_lips(self.model.expressed(self.neutral, coefficients, self.actions)).astype(np.float32)
 
     @property
     def closed_vertices(self) -> NDArray[np.float32]:

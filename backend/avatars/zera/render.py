@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend.avatars.interface import FIRST_REFERENCE, Frame, FrameRequest
-from backend.avatars.zera.appearance import vertex_normals
 from backend.avatars.zera.data import Person
 from backend.avatars.zera.levels import CanvasLevels, Level
+from backend.avatars.zera.normals import vertex_normals
 from backend.avatars.zera.relief import Shell
-from backend.avatars.zera.skin_colour import SkinColour
+from backend.avatars.zera.skin_colour import IS_INSIDE, SkinColour
 from backend.capture.rasteriser import rasteriser
 from backend.compositing.layers import Samples, cover, merge, over, to_bytes
 from backend.head.model import NECK_BEGINS, bend
@@ -28,6 +28,8 @@ from backend.nerf.volume_rendering import surface_opacity
 from shared.camera import Camera
 
 HEAD_BAND, SHELL_BAND = 20.0, 12.0  # how far into a grazing angle surfaces stay solid
+FINER = 3  # rays a pixel in either direction where lips end and teeth begin
+ROUGH = (0.03, 0.1)  # difference from the mean of those from where on to where a pixel takes it
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,14 @@ class Posed:
 
     Args:
         head: [V, 3] metres, the head model's vertices.
-        travel: [V] metres, how far expression moved them.
+        expressed: [V, 3] metres, head frame, the same before the head turned.
         shut: [2] how far it shut the left and the right lids, 0 as in the photograph, 1 altogether.
         hair: [N, 3] metres, the hair shell's vertices.
         body: [M, 3] metres, the body shell's vertices.
     """
 
     head: NDArray[np.float64]
-    travel: NDArray[np.float64]
+    expressed: NDArray[np.float32]
     shut: NDArray[np.float64]
     hair: NDArray[np.float64]
     body: NDArray[np.float64]
@@ -82,7 +84,7 @@ class PersonRenderer:
 
         return Posed(
             head=turned(expressed, person.model.head_share),
-            travel=np.linalg.norm(moved, axis=1),
+            expressed=expressed,
             shut=person.lids_shut(moved),
             hair=carried(person.hair),
             body=carried(person.body),
@@ -156,12 +158,23 @@ class PersonRenderer:
         return look_up(level.plate, (pixels.T + margin) / pixels.new_tensor([canvas.width, canvas.height]))
 
     def _hits(
-        self, vertices: NDArray, normals: NDArray, faces: NDArray, camera: Camera, attributes: Tensor
+        self,
+        vertices: NDArray,
+        normals: NDArray,
+        faces: NDArray,
+        camera: Camera,
+        attributes: Tensor,
+        wanted: NDArray[np.bool_] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Pixels [N], depth [N], interpolated attributes [N, C] and cosine of the angle of view [N] of a mesh."""
+        """Pixels [N], depth [N], interpolated attributes [N, C] and cosine of the angle of view [N] of a mesh.
+
+        ``wanted`` [H, W] leaves the other pixels out.
+        """
         hits = rasteriser().draw(vertices, faces, camera)
-        corners = torch.as_tensor(faces[hits.seen_triangle].astype(np.int64), device=self.device)
-        weights = self._tensor(hits.seen_barycentric)
+        chosen = np.arange(len(hits.seen)) if wanted is None else np.flatnonzero(wanted.reshape(-1)[hits.seen])
+        seen = hits.seen[chosen]
+        corners = torch.as_tensor(faces[hits.seen_triangle[chosen]].astype(np.int64), device=self.device)
+        weights = self._tensor(hits.seen_barycentric[chosen])
         to_camera = camera.position - vertices
         to_camera /= np.linalg.norm(to_camera, axis=1, keepdims=True)
         cosines = self._tensor((normals * to_camera).sum(axis=1, keepdims=True))
@@ -169,8 +182,8 @@ class PersonRenderer:
         found = everything[corners[:, 0]] * weights[:, :1]
         found += everything[corners[:, 1]] * weights[:, 1:2]
         found += everything[corners[:, 2]] * weights[:, 2:]
-        pixel = torch.as_tensor(hits.seen, device=self.device)
-        depth = self._tensor(hits.depth.reshape(-1)[hits.seen])
+        pixel = torch.as_tensor(seen, device=self.device)
+        depth = self._tensor(hits.depth.reshape(-1)[seen])
         return pixel, depth, found[:, :-1], found[:, -1].clamp(0, 1)
 
     def _shell_samples(
@@ -198,10 +211,15 @@ class PersonRenderer:
 
     def _head_samples(self, posed: Posed, level: Level, camera: Camera) -> Samples:
         """Samples of the posed head model, coloured from a level's pictures."""
-        attributes = self.skin.attributes_in_pose(posed.head, posed.travel, posed.shut)
+        attributes = self.skin.attributes_in_pose(posed.head, posed.expressed, posed.shut)
         normals = vertex_normals(posed.head, self._head_faces)
         pixel, depth, found, cosine = self._hits(posed.head, normals, self._head_faces, camera, attributes)
         colour, on_person = self.skin.colour(found, cosine, level)
+        in_mouth = pixel[found[:, IS_INSIDE] > 0.5].cpu().numpy()
+        if len(in_mouth):
+            fine, counted = self._fine_colours(posed, normals, attributes, level, camera, in_mouth)
+            rough = smoothstep(*ROUGH, (fine[pixel] - colour).abs().amax(dim=1)) * counted[pixel]
+            colour = colour + rough[:, None] * (fine[pixel] - colour)
         # only the outline is soft: behind the edge of the nose lies the cheek, which this one hit a pixel does not hold
         covered = torch.zeros(camera.height * camera.width, dtype=torch.uint8, device=self.device)
         covered[pixel] = 1
@@ -209,3 +227,39 @@ class PersonRenderer:
         solid = torch.as_tensor(inner.reshape(-1), device=self.device)[pixel] > 0
         opacity = torch.where(solid, 1.0, surface_opacity(cosine, HEAD_BAND))
         return Samples(pixel, depth, colour, opacity * on_person)
+
+    def _fine_colours(
+        self,
+        posed: Posed,
+        normals: NDArray,
+        attributes: Tensor,
+        level: Level,
+        camera: Camera,
+        in_mouth: NDArray[np.int64],
+    ) -> tuple[Tensor, Tensor]:
+        """Colours [P, 3] of pixels in and next to the mouth's inside, each the mean of many rays, and [P] 1 for those.
+
+        Lips, teeth and tongue meet along lines that one ray a pixel would show as steps.
+
+        Args:
+            posed: the surfaces.
+            normals: [V, 3] of the head's.
+            attributes: [V, 24] of the head's.
+            level: the photograph's pictures.
+            camera: the frame's.
+            in_mouth: [N] pixels that show the mouth's inside.
+        """
+        near = np.zeros((camera.height, camera.width), np.uint8)
+        near.reshape(-1)[in_mouth] = 1
+        near = cv2.dilate(near, np.ones((5, 5), np.uint8))
+        left, top, width, height = cv2.boundingRect(near)
+        closer = np.array([[FINER, 0, -left * FINER], [0, FINER, -top * FINER], [0, 0, 1.0]])
+        window = Camera(closer @ camera.intrinsics, camera.world_to_camera, width * FINER, height * FINER)
+        wanted = near[top : top + height, left : left + width].repeat(FINER, axis=0).repeat(FINER, axis=1) > 0
+        ray, _, found, cosine = self._hits(posed.head, normals, self._head_faces, window, attributes, wanted)
+        colour, _ = self.skin.colour(found, cosine, level)
+        row, column = ray // window.width // FINER + top, ray % window.width // FINER + left
+        pixel = row * camera.width + column
+        total = torch.zeros(near.size, 4, device=self.device)
+        total.index_add_(0, pixel, torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1))
+        return total[:, :3] / total[:, 3:].clamp(min=1), (total[:, 3] == FINER**2).float()

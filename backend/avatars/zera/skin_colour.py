@@ -9,18 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backend.avatars.zera.appearance import BESIDE_OUTLINE, eye_directions, outlines_around, vertex_areas
+from backend.avatars.zera.appearance import BESIDE_OUTLINE, eye_directions, outlines_around
 from backend.avatars.zera.closed_lids import lid_places
 from backend.avatars.zera.data import EYE_PROFILE_REACH, NO_SURFACE, Person
 from backend.avatars.zera.levels import CanvasLevels, Level
-from backend.capture.correspondence import correspondence
+from backend.avatars.zera.mouth import light_in_mouth
+from backend.avatars.zera.normals import vertex_areas
 from backend.capture.lids import above_openings
 from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, TEETH, TONGUE
 from backend.nerf.images import look_up, smoothstep
 from shared.arkit import ARKIT_INDEX
 
-UPPER_LIP, LOWER_LIP = [82, 13, 312], [87, 14, 317]  # mediapipe's landmarks on the middle of the inner lips
-MOUTH_IS_LIT, LIGHT_IN_SHUT_MOUTH = 0.02, 0.05  # metres that lips part until all the light falls in; its least share
 JAW_OPEN, MOUTH_IS_OPEN = ARKIT_INDEX["jawOpen"], 0.4
 
 # columns of the attributes
@@ -84,21 +83,25 @@ class SkinColour:
         return self._tensor(np.concatenate([np.asarray(column, np.float32) for column in columns], axis=1))
 
     def attributes_in_pose(
-        self, vertices: NDArray[np.float64], travel: NDArray[np.float64], shut: NDArray[np.float64]
+        self, vertices: NDArray[np.float64], expressed: NDArray[np.floating], shut: NDArray[np.float64]
     ) -> Tensor:
-        """[V, 24] the attributes of the head model posed as [V, 3], whose vertices expression moved [V] metres.
+        """[V, 24] the attributes of the head model in a pose: colours of the mouth's inside in the light that falls in,
+        cosines of view lowered where the photograph must not be seen as it would be without the pose.
 
-        Their cosines of view are lowered where the photograph must not be seen as it would be without the pose.
-        ``shut`` [2] tells how far the lids are shut.
+        Args:
+            vertices: [V, 3] metres, world, posed.
+            expressed: [V, 3] metres, head frame, before the head turned.
+            shut: [2] how far the lids are shut.
         """
         attributes = self.attributes.clone()
         # skin stretched to twice its area has little of the photograph to show
         spread = self._tensor(self._source_areas / (vertex_areas(vertices, self._faces) + 1e-12)).clamp(max=1)
         attributes[:, COSINES] *= spread[:, None] ** 1.5
+        travel = np.linalg.norm(expressed - self.person.source_vertices, axis=1)
         leaving = self._borrowed * np.clip(travel / 0.003, 0, 1)
         attributes[:, COSINES] *= 1 - self._tensor(leaving)[:, None]
         attributes[:, SHUT] = self._tensor(shut @ self._lids[1])
-        attributes[:, FALLBACK] *= self._tensor(self._light_in_mouth(vertices))[:, None]
+        attributes[:, FALLBACK] *= self._tensor(light_in_mouth(expressed))[:, None]
         return attributes
 
     def colour(self, found: Tensor, cosine: Tensor, level: Level) -> tuple[Tensor, Tensor]:
@@ -185,13 +188,6 @@ class SkinColour:
         radius = 2 * torch.asin(chord / 2) / self.person.skin.iris_angle
         place = torch.stack([radius / EYE_PROFILE_REACH, torch.full_like(radius, 0.5)], 1)
         return look_up(self._eye_profile, place)
-
-    def _light_in_mouth(self, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[V] share of the light that falls between the parted lips of the head model posed as [V, 3]; 1 elsewhere."""
-        lips = correspondence().on(vertices)
-        parted = np.linalg.norm(lips[UPPER_LIP] - lips[LOWER_LIP], axis=1).mean()
-        light = LIGHT_IN_SHUT_MOUTH + (1 - LIGHT_IN_SHUT_MOUTH) * min(parted / MOUTH_IS_LIT, 1)
-        return np.where(self._inside & (self.person.model.region != TEETH), light, 1.0)  # teeth stand in front
 
     @cached_property
     def _inside(self) -> NDArray[np.bool_]:

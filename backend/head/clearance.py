@@ -1,0 +1,55 @@
+"""Room between teeth and lips in expressions that the head model's actions, which simply add up, do not leave."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from backend.head.model import GUM, SKIN, TEETH, head_model
+
+CLEARANCE = 0.002  # metres that front teeth stand behind lips and chin at least
+REACH = 0.003  # metres across the face between a tooth and the skin that counts as before it
+
+
+def clear_of_lips(vertices: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Each row of teeth pushed back as a whole, as far as lips or chin are pressed into it.
+
+    A wide smile over an open jaw draws the lower lip back through teeth that only know the jaw.
+
+    Args:
+        vertices: [V, 3] metres, head frame, the head model with an expression.
+
+    Returns:
+        [V, 3]; the argument itself where nothing is pressed.
+    """
+    rows, skin = _facing()
+    around = vertices[skin]
+    across = cKDTree(around[:, [0, 2]])
+    out = vertices
+    for row, front in rows:
+        distance, nearest = across.query(vertices[front][:, [0, 2]], distance_upper_bound=REACH)
+        before = np.isfinite(distance)
+        depth = vertices[front[before], 1] - around[nearest[before], 1]
+        missing = CLEARANCE - float(depth.min(initial=CLEARANCE))
+        if missing > 0:
+            out = vertices.copy() if out is vertices else out
+            out[row, 1] += missing
+    return out
+
+
+@lru_cache(maxsize=1)
+def _facing() -> tuple[tuple[tuple[NDArray[np.intp], NDArray[np.intp]], ...], NDArray[np.intp]]:
+    """The rows of teeth with gums, each whole and its front; and the skin of lips and chin that looks forwards."""
+    model = head_model()
+    x, y, z = model.mean.T
+    teeth = np.flatnonzero(np.isin(model.region, (TEETH, GUM)))
+    rows = tuple((row, row[np.abs(x[row]) < 0.022]) for row in np.split(teeth, 2))
+    corners = model.mean[model.faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    sums = [np.bincount(model.faces.ravel(), np.repeat(axis, 3), len(x)) for axis in normals.T]
+    forwards = sums[1] < -0.25 * np.linalg.norm(sums, axis=0)
+    mouth = (np.abs(x) < 0.034) & (y < -0.08) & (np.abs(z + 0.075) < 0.035)
+    return rows, np.flatnonzero((model.region == SKIN) & mouth & forwards)
