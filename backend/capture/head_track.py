@@ -1,8 +1,8 @@
 """The head in every picture of a film: one person, one camera, expression and pose at every moment.
 
-Two passes over the landmarks. The first fits pose and expression of each picture on its own, from the one before. The
-poses are then smoothed over the whole clip, and the second pass fits the expressions anew to where the heads now stand,
-so that what the pose no longer follows is not lost but goes where it belongs.
+Two passes. The first fits pose and expression of each picture on its own, from the one before: the pose to spots of the
+head's own texture and to the landmarks that expressions hardly move. The poses are then smoothed over the whole clip,
+and the second pass fits the expressions anew to where the heads now stand.
 """
 
 from __future__ import annotations
@@ -85,23 +85,7 @@ def track_head(face: FaceTrack, head: KnownHead | None = None, progress: Progres
         focal = head.focal * max(face.size)
     neutral = _fitted(face, found, focal) if head is None else np.asarray(head.neutral, np.float64)
     fitter = HeadFitter.of(neutral)
-    views: list[View] = []
-    on_head: dict[int, NDArray[np.float64]] = {}  # [S, 3] by set of spots, once the picture they come from is fitted
-    for count, index in enumerate(found):
-        view = View.start(face.landmarks(index), face.size, focal)
-        steps = FIRST_STEPS
-        if views and face.times[index] - face.times[found[count - 1]] < NEXT_SECONDS:
-            last, steps = views[-1], NEXT_STEPS
-            view = replace(view, coefficients=last.coefficients, rotation=last.rotation, translation=last.translation)
-        places = np.concatenate([np.zeros((0, 3)), *on_head.values()])
-        pixels = np.concatenate([np.zeros((0, 2)), *(face.spots[number].at(index) for number in on_head)])
-        sure = np.isfinite(places[:, 0]) & np.isfinite(pixels[:, 0])
-        fitter.fit(view, places[sure], pixels[sure].astype(np.float64), steps)
-        for number, spots in enumerate(face.spots):
-            if spots.first == index:
-                on_head[number] = fitter.on_head(view, spots.at(index))
-        views.append(view)
-        part(progress, 0.1, 0.7)(count / len(found), "Fitting the head")
+    views = _fits(face, found, focal, fitter, part(progress, 0.1, 0.7))
     rate = (len(face.times) - 1) / max(face.times[-1] - face.times[0], 1e-6) if len(face.times) > 1 else 25.0
     middle = views[len(views) // 2].rotation
     turns = Rotation.from_matrix(np.stack([middle.T @ view.rotation for view in views])).as_rotvec()
@@ -118,6 +102,28 @@ def track_head(face: FaceTrack, head: KnownHead | None = None, progress: Progres
         columns = [ARKIT_INDEX[name] for name in ARKIT_NAMES if name.startswith(prefix)]
         coefficients[:, columns] = smoothed(coefficients[:, columns], cutoff / rate)
     return HeadTrack(face.times, np.clip(coefficients, 0, 1), rotation, poses[:, 3:], face.seen)
+
+
+def _fits(face: FaceTrack, found: NDArray[np.intp], focal: float, fitter: HeadFitter, progress: Progress) -> list[View]:
+    """Expression and pose of every picture that shows the face, each from the one before."""
+    views: list[View] = []
+    on_head: dict[int, NDArray[np.float64]] = {}  # [S, 3] by set of spots, once the picture they come from is fitted
+    for count, index in enumerate(found):
+        view = View.start(face.landmarks(index), face.size, focal)
+        steps = FIRST_STEPS
+        if views and face.times[index] - face.times[found[count - 1]] < NEXT_SECONDS:
+            last, steps = views[-1], NEXT_STEPS
+            view = replace(view, coefficients=last.coefficients, rotation=last.rotation, translation=last.translation)
+        places = np.concatenate([np.zeros((0, 3)), *on_head.values()])
+        pixels = np.concatenate([np.zeros((0, 2)), *(face.spots[number].at(index) for number in on_head)])
+        sure = np.isfinite(places[:, 0]) & np.isfinite(pixels[:, 0])
+        fitter.fit(view, places[sure], pixels[sure].astype(np.float64), steps)
+        for number, spots in enumerate(face.spots):
+            if spots.first == index:
+                on_head[number] = fitter.on_head(view, spots.at(index))
+        views.append(view)
+        progress(count / len(found), "Fitting the head")
+    return views
 
 
 def _fitted(face: FaceTrack, found: NDArray[np.intp], focal: float) -> NDArray[np.float64]:
