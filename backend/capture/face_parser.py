@@ -17,6 +17,7 @@ from backend.weights import load_weights
 from shared.errors import LimnerError
 
 NAME = "face_parsing"
+FINER = 4 / 3  # than the network was trained on: held-out hair and faces are found better so
 
 
 @lru_cache(maxsize=1)
@@ -44,7 +45,7 @@ def parsed(
     Returns:
         [side, side, 5] shares of background, hair, face, neck and clothes, summing to one.
     """
-    size = network.config.size
+    size = 16 * round(FINER * network.config.size / 16)
     frame = HeadFrame.of(points, size)
     seen = frame.seen(rgb.shape[1], rgb.shape[0])
     maps = (

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 from backend.capture.detection import FaceLandmarks
 from backend.capture.detection_models import person_probability
+from backend.capture.face_parser import parsed, parsing_network
+from backend.capture.head_frame import HeadFrame
 from backend.capture.masks_colours import Colours, settle
 from backend.capture.masks_fill import spread
 
 CROPS = (2.3, 3.4, 5.0)  # sides of the crops around the head given to the segmenter, in sides of the face
 CHIN = 152
 SENSOR_NOISE = 60.0  # variance of a pixel's colour along any direction, 8-bit units
+FRAME_SIDE = 360  # pixels of the head frame in which the parsing network advises
 OUTLINE_FACE = 110  # side of the face, in pixels, at which the outline is corrected
 
 
@@ -41,7 +44,7 @@ def person_belief(rgb: NDArray[np.uint8], face: FaceLandmarks, scale: float = 1.
         belief = person_probability(small)
         mirrored = person_probability(np.ascontiguousarray(small[:, ::-1]))[:, ::-1]
         belief = cv2.resize((belief + mirrored) / 2, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-        odds = np.log(np.clip(belief, 0.01, 0.99) / np.clip(1 - belief, 0.01, 0.99))
+        odds = _odds(belief)
         # near a cut through the picture the segmenter guesses
         taper = np.ones_like(belief)
         reach = 0.35 * (right - left)
@@ -70,6 +73,9 @@ def person_matte(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.floa
     size = (round(width * shrink), round(height * shrink))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if shrink < 1 else rgb
     belief = person_belief(small, face, shrink)
+    if network := parsing_network():
+        shares = parsed(network, small, belief, face.points * shrink, FRAME_SIDE)
+        belief = _advised(belief, 1 - shares[..., 0], face, shrink)
     belief = _corrected(small, belief, face, shrink)
     belief = _one_piece(belief, face.points[CHIN, :2] * shrink, face, shrink)
     matte = _refine(small, belief, face, shrink)
@@ -78,6 +84,26 @@ def person_matte(rgb: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.floa
         guided = cv2.ximgproc.guidedFilter(rgb, matte, max(2, round(2 / shrink)), 20.0)
         matte = np.where((matte > 0.02) & (matte < 0.98), np.clip(guided, 0, 1), matte)
     return np.asarray(matte, np.float32)
+
+
+def _advised(
+    belief: NDArray[np.float32], advice: NDArray[np.float32], face: FaceLandmarks, shrink: float
+) -> NDArray[np.float32]:
+    """The segmenter's belief [H, W] and the parsing network's in the head frame [S, S], as equals; the latter fades at
+    its frame's edge, where it guesses.
+    """
+    height, width = belief.shape
+    frame = HeadFrame.of(face.points * shrink, FRAME_SIDE)
+    edge = np.minimum(np.arange(FRAME_SIDE), np.arange(FRAME_SIDE)[::-1]).astype(np.float32)
+    taper = np.clip(np.minimum(edge[:, None], edge) / (0.1 * FRAME_SIDE), 0, 1)
+    weight = 0.5 * frame.give_back(taper, width, height, 0.0)
+    odds = (1 - weight) * _odds(belief) + weight * _odds(frame.give_back(advice, width, height, 0.5))
+    return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+
+def _odds(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithms of odds."""
+    return np.asarray(np.log(np.clip(probability, 0.01, 0.99) / np.clip(1 - probability, 0.01, 0.99)), np.float32)
 
 
 def _corrected(
@@ -111,7 +137,7 @@ def _corrected(
     ratio = np.log((colours.density(person) + floor) / (colours.density(scene) + floor))
     # dark hair before a dark wall: where known person nearby looks like scene, looking like scene tells nothing
     ratio = np.where(ratio < 0, ratio * _telling(ratio < -1, known_person), ratio * _telling(ratio > 1, known_scene))
-    odds = np.log(np.clip(coarse, 0.01, 0.99) / np.clip(1 - coarse, 0.01, 0.99))
+    odds = _odds(coarse)
     likely = 1 / (1 + np.exp(-(0.7 * odds + np.clip(0.6 * ratio, -3, 3))))
     colours = Colours(small, band)
     settled = settle(colours, np.stack([likely, 1 - likely], axis=2).astype(np.float32), sure, trust=0.2)[..., 0]

@@ -7,19 +7,21 @@ boundaries settle where neighbouring pixels differ (a random walk with priors, s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.capture.face_parser import parsed, parsing_network
 from backend.capture.head_frame import ABOVE, BESIDE, FACE_OVAL, SIDE, HeadFrame, beyond_oval, filled
-from backend.capture.masks_colours import Colours, settle
+from backend.capture.masks_colours import Colours, Mixture, settle
 
 HAIR, FACE, NECK, CLOTHES = range(4)
 FRAME_SIDE = 360  # pixels
 TALL = FRAME_SIDE / SIDE  # pixels from the top of the forehead to the chin in the head frame
 ROUNDS = 3
-SURE = 0.97  # a share of the network that colours do not change
+SURE = 0.985  # a share of the network that colours do not change
 
 RIGHT_EAR, LEFT_EAR = 234, 454
 BROWS = [46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 276, 283, 282, 295, 285, 300, 293, 334, 296, 336]
@@ -44,27 +46,19 @@ def parse(rgb: NDArray[np.uint8], person: NDArray[np.float32], points: NDArray[n
     height, width = person.shape
     frame = HeadFrame.of(points, FRAME_SIDE)
     inside = frame.take(person, outside=0) > 0.4
+    layout = _Layout(inside, frame.seen(width, height), frame.marks(points))
+    colours = Colours(frame.take(rgb), inside)
     if network := parsing_network():
-        parts = parsed(network, rgb, person, points, FRAME_SIDE)[..., 1:]
-        shares = _settled(frame.take(rgb), inside, _normalised(parts + 1e-4))
+        belief = _recognised(colours, layout, parsed(network, rgb, person, points, FRAME_SIDE)[..., 1:])
     else:
-        layout = _Layout(inside, frame.seen(width, height), frame.marks(points))
-        shares = _shares(frame.take(rgb), inside, layout)
+        belief = _guessed(colours, layout)
+    shares = _walked(colours, layout, belief)
     full = np.stack(
         [frame.give_back(shares[..., part], width, height, float(part == CLOTHES)) for part in range(4)], axis=2
     )
     refined = cv2.ximgproc.guidedFilter(rgb, full, max(2, round(1.5 / frame.scale)), 60.0)
     refined = np.clip(refined, 1e-3, 1) ** 2  # guided filtering leaves a veil of every part everywhere
     return _normalised(refined)
-
-
-def _settled(
-    frame: NDArray[np.uint8], inside: NDArray[np.bool_], shares: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The network's shares with boundaries moved to where neighbouring pixels differ."""
-    colours = Colours(frame, inside)
-    sure = np.where(shares.max(axis=2) > SURE, shares.argmax(axis=2), -1).astype(np.int8)
-    return _extended(settle(colours, shares, sure, trust=1.0), inside)
 
 
 def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -169,10 +163,32 @@ class _Layout:
         return levels[least] if reach[least] < max(cheek + 0.06, 0.36) and widens else None
 
 
-def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout) -> NDArray[np.float32]:
-    """[h, w, 4] shares in the head frame."""
-    colours = Colours(frame, inside)
-    v, u, beyond = layout.v, layout.u, layout.beyond
+@dataclass(frozen=True, eq=False)
+class _Belief:
+    """What is known before boundaries settle.
+
+    Args:
+        prior: [h, w, 4] shares. sure: [h, w] the part of pixels that are not in question, -1 elsewhere.
+        models: colours of hair, skin and clothes.
+        rooted: whether every piece of a part must hang together with its root.
+    """
+
+    prior: NDArray[np.float32]
+    sure: NDArray[np.int8]
+    models: tuple[Mixture | None, Mixture | None, Mixture | None]
+    rooted: bool
+
+
+def _recognised(colours: Colours, layout: _Layout, shares: NDArray[np.float32]) -> _Belief:
+    """What the network recognised, [h, w, 4]; its face, seen coarsely, ends where the colour of skin does."""
+    prior = _normalised(shares + 1e-3)
+    sure = np.where(prior.max(axis=2) > SURE, prior.argmax(axis=2), -1).astype(np.int8)
+    return _Belief(prior, sure, _models(colours, layout, prior, 0.8, shade=True), rooted=False)
+
+
+def _guessed(colours: Colours, layout: _Layout) -> _Belief:
+    """What places that are sure tell of the parts' colours, and the layout of where they are."""
+    inside, v, u, beyond = layout.inside, layout.v, layout.u, layout.beyond
     skin = colours.mixture(inside & (layout.sure == FACE) & ~layout.features, shade=True)
     cheeks = np.median(colours.features[inside & (layout.sure == FACE) & ~layout.features], axis=0)
     unlike_skin = inside & (colours.distance(skin) > 3.0)
@@ -191,18 +207,34 @@ def _shares(frame: NDArray[np.uint8], inside: NDArray[np.bool_], layout: _Layout
     if alike.size and float(alike.mean()) > 0.6:  # a bald head
         scalp = 0.5 * _step(-beyond, -0.3, 0.05) * _step(-v, 0.7, 0.05)
         prior = _normalised(np.dstack([prior[..., HAIR], np.maximum(prior[..., FACE], scalp), prior[..., NECK:]]))
-    shares = prior
+    return _Belief(prior, layout.sure, (hair, skin, clothes), rooted=True)
+
+
+def _walked(colours: Colours, layout: _Layout, belief: _Belief) -> NDArray[np.float32]:
+    """[h, w, 4] shares in the head frame: colours and boundaries told by one another, in turns."""
+    prior, (hair, skin, clothes) = belief.prior, belief.models
     for turn in range(ROUNDS):
         density = np.stack([colours.density(model) for model in (hair, skin, skin, clothes)], axis=2) + 1e-6
         density[layout.features & layout.oval] = 1  # eyes and lips: where they are says enough
         evidence = _normalised(prior * (density / density.sum(axis=2, keepdims=True)))
-        shares = settle(colours, evidence, layout.sure)
-        if turn == ROUNDS - 2:
+        shares = settle(colours, evidence, belief.sure)
+        if belief.rooted and turn == ROUNDS - 2:
             prior = _normalised(prior * np.where(_connected(shares, layout), 1.0, 0.02).astype(np.float32))
-        hair = colours.mixture((shares[..., HAIR] > 0.6) & inside, shade=turn == 0)
-        clothes = colours.mixture((shares[..., CLOTHES] > 0.6) & inside & (np.abs(u) < 1.6))
-        skin = colours.mixture((shares[..., FACE] + shares[..., NECK] > 0.7) & inside & ~layout.features, shade=True)
-    return _normalised(np.clip(_extended(shares, inside), 1e-4, 1) ** 2)
+        hair, skin, clothes = _models(colours, layout, shares, 0.6, shade=turn == 0)
+    return _normalised(np.clip(_extended(shares, layout.inside), 1e-4, 1) ** 2)
+
+
+def _models(
+    colours: Colours, layout: _Layout, shares: NDArray[np.float32], least: float, shade: bool
+) -> tuple[Mixture | None, Mixture | None, Mixture | None]:
+    """Colours of hair (in other shades too), skin and clothes, where their shares are at least so large."""
+    inside = layout.inside
+    hair = colours.mixture((shares[..., HAIR] > least) & inside, shade=shade)
+    skin = colours.mixture(
+        (shares[..., FACE] + shares[..., NECK] > least + 0.1) & inside & ~layout.features, shade=True
+    )
+    clothes = colours.mixture((shares[..., CLOTHES] > least) & inside & (np.abs(layout.u) < 1.6))
+    return hair, skin, clothes
 
 
 def _lit_like(features: NDArray[np.float32], skin: NDArray[np.float32]) -> NDArray[np.bool_]:
