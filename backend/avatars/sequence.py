@@ -27,7 +27,7 @@ from .video import FilmWriter, sound_frames
 
 OTHER_FORMATS = {".avi", ".bmp", ".exr", ".gif", ".jpeg", ".jpg", ".mkv", ".mov", ".tif", ".tiff", ".webm", ".webp"}
 # raised when the rendering of a frame changes, so that --resume does not mix old frames with new ones
-RENDERER_VERSION = 4
+RENDERER_VERSION = 5
 LARGEST_SIDE = 8192
 
 

@@ -25,7 +25,7 @@ DISPLAY_GAMMA = 2.2
 ENAMEL, FLESH, TONGUE_TOP = (0.92, 0.86, 0.76), (0.7, 0.36, 0.36), (0.8, 0.49, 0.49)  # beside white skin, in its light
 LIP_REACH = 0.006  # metres that the lips' colour goes on into the mouth
 LIP_WIDTH, ALONG_LIPS = 0.005, 0.006  # metres, from the line between the lips, and how far colours are averaged
-RIM_SHADE = 0.72  # brightness of lips where they turn inwards
+RIM_SHADE = 0.8  # brightness of lips where they turn inwards
 BRIGHTEST = 0.95
 MIDLINE = 0.003  # metres, half the width of the tongue's groove
 
