@@ -41,8 +41,10 @@ def long_haired(photograph: NDArray[np.uint8]) -> tuple[Person, Masks, int]:
     return lift(photograph, face, masks, fit, silent), masks, seam
 
 
-@pytest.mark.parametrize("roll", [0.0, 8.0])
-def test_no_gap_opens_between_hair_and_clothes(long_haired: tuple[Person, Masks, int], roll: float) -> None:
+@pytest.mark.parametrize(("roll", "least"), [(0.0, 0.95), (8.0, 0.8)])
+def test_no_gap_opens_between_hair_and_clothes(
+    long_haired: tuple[Person, Masks, int], roll: float, least: float
+) -> None:
     person, masks, seam = long_haired
     renderer = PersonRenderer(person, torch.device("cpu"))
     request = FrameRequest(rotation=np.radians([0, roll, 0]), size=SIZE, background="transparent")
@@ -50,7 +52,7 @@ def test_no_gap_opens_between_hair_and_clothes(long_haired: tuple[Person, Masks,
     scale = SIZE / max(masks.person.shape)
     inner = np.flatnonzero((masks.person[seam - 30 : seam + 30] > 0.99).all(axis=0)) * scale
     middle = alpha[round((seam - 24) * scale) : round((seam + 24) * scale), int(inner.min()) + 4 : int(inner.max()) - 4]
-    assert middle.shape[1] > SIZE / 8 and middle.min() > 0.95 * 255
+    assert middle.shape[1] > SIZE / 8 and middle.min() > least * 255
 
 
 def test_hair_on_the_temples_is_on_the_skin_too(

@@ -11,7 +11,7 @@ from backend.capture.masks import Masks
 from backend.capture.masks_fill import decontaminate, fill_layer
 from backend.head.model import EYE, GUM, MOUTH_CAVITY, TEETH, TONGUE, head_model
 
-TEMPLES, BEHIND_CHEEKS = 0.02, -0.045  # metres in the head frame: a height, and a depth
+TEMPLES, BEHIND_CHEEKS = 0.02, -0.02  # metres in the head frame: a height, and a depth
 
 
 def explained_mixture(
