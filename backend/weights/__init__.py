@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from shared.errors import LimnerError
@@ -86,7 +86,7 @@ def save_weights(weights: Weights, path: Path) -> None:
         "training": json.dumps(dict(weights.training)),
     }
     with written_whole(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        temporary.write_bytes(save(tensors, metadata))
 
 
 def stored(tensor: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from backend.capture import face_parser
+from backend.capture.detection import detect_face
 from backend.capture.face_parser import NAME, parsed, parsing_network
 from backend.capture.masks import segment
 from backend.networks.face_parsing import FaceParsing, FaceParsingConfig
@@ -57,3 +58,23 @@ def test_a_network_sees_the_picture_and_its_mirror_image() -> None:
     points = face.points * [-1, 1, 1] + [rgb.shape[1], 0, 0]
     mirrored = parsed(network, np.ascontiguousarray(rgb[:, ::-1]), person, points.astype(np.float32), 120)[:, ::-1]
     assert np.abs(mirrored - shares).mean() < 0.01
+
+
+def test_shipped_weights_parse_a_person_never_trained_on() -> None:
+    from backend.people.person import make_person
+    from backend.people.render import render
+    from backend.people.studio import studio_shot
+    from backend.training.parsing_crops import CLASS_NAMES, class_shares
+
+    parsing_network.cache_clear()
+    assert parsing_network() is not None
+    common, either = np.zeros(len(CLASS_NAMES)), np.zeros(len(CLASS_NAMES))
+    for seed, yaw in ((1_000_200, 0), (1_000_204, 25)):
+        picture = render(make_person(seed), studio_shot(384, yaw))
+        masks = segment(picture.rgb, detect_face(picture.rgb))
+        shares = np.stack([1 - masks.person, masks.hair, masks.face, masks.neck, masks.clothes], axis=2)
+        truth, seen = class_shares(picture).argmax(axis=2), shares.argmax(axis=2)
+        for part in range(len(CLASS_NAMES)):
+            common[part] += ((truth == part) & (seen == part)).sum()
+            either[part] += ((truth == part) | (seen == part)).sum()
+    assert (common / either).mean() > 0.8, dict(zip(CLASS_NAMES, common / either))
