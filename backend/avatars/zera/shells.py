@@ -63,14 +63,15 @@ def body_shell(scene: Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.float
 
 
 def near_body(masks: Masks, metre: float) -> NDArray[np.float32]:
-    """[H, W] 1 on clothes, neck and chest and a little around them, falling to 0 ``BODY_REACH`` away.
+    """[H, W] 1 on clothes, neck and chest and a little around them, falling to 0 ``BODY_REACH`` into hair.
 
     Args:
         masks: [H, W] each.
         metre: pixels a metre.
     """
-    away = distance_transform_edt(masks.clothes + masks.neck < 0.5) / metre
-    return np.asarray(np.clip(1.5 * (1 - away / BODY_REACH), 0, 1), np.float32)
+    own = masks.clothes + masks.neck
+    away = distance_transform_edt(own < 0.5) / metre
+    return np.where(masks.hair > own, np.clip(1.5 * (1 - away / BODY_REACH), 0, 1), 1).astype(np.float32)
 
 
 def _going_on(scene: Scene, torso: NDArray[np.int32]) -> NDArray[np.float32]:
