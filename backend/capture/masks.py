@@ -21,7 +21,7 @@ class Masks:
         person: the matte; soft on hair.
         hair: hair, and whatever else sits on the head without being skin (hat, scarf).
         face: skin of face and ears, with eyes, mouth, beard and glasses.
-        neck: bare skin of neck and chest.
+        neck: bare skin of neck and chest, and of shoulders and arms near them.
         clothes: the rest of the person: clothes, arms, hands, what they hold.
     """
 
