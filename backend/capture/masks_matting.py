@@ -212,9 +212,7 @@ def _refine(
     return np.asarray(alpha, np.float32)
 
 
-def _local(
-    image: NDArray[np.float32], weight: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _local(image: NDArray[np.float32], weight: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean colour [H, W, 3] and covariance [H, W, 6] (rr, gg, bb, rg, rb, gb) of the nearest weighted pixels."""
     if not weight.any():
         return image, np.full((*image.shape[:2], 6), 1e4, np.float32)
