@@ -21,6 +21,8 @@ HAIR, FACE, NECK, CLOTHES = range(4)
 FRAME_SIDE = 360  # pixels
 TALL = FRAME_SIDE / SIDE  # pixels from the top of the forehead to the chin in the head frame
 ROUNDS = 3
+BUT_NECK = np.array([1, 1, 0, 1], np.float32)
+UNFORESEEN = 5e-6  # about a tenth of the density at the peak of a part's colours
 SURE = 0.985  # a share of the network that colours do not change
 
 RIGHT_EAR, LEFT_EAR = 234, 454
@@ -170,20 +172,46 @@ class _Belief:
     Args:
         prior: [h, w, 4] shares. sure: [h, w] the part of pixels that are not in question, -1 elsewhere.
         models: colours of hair, skin and clothes.
+        telling: [4] which parts tell colours.
         rooted: whether every piece of a part must hang together with its root.
+        unforeseen: density of clothes of a colour that nothing else has.
     """
 
     prior: NDArray[np.float32]
     sure: NDArray[np.int8]
     models: tuple[Mixture | None, Mixture | None, Mixture | None]
+    telling: NDArray[np.float32]
     rooted: bool
+    unforeseen: float
 
 
 def _recognised(colours: Colours, layout: _Layout, shares: NDArray[np.float32]) -> _Belief:
-    """What the network recognised, [h, w, 4]; its face, seen coarsely, ends where the colour of skin does."""
+    """What the network recognised, [h, w, 4]. It takes turtlenecks for necks: the face tells the skin's colours."""
     prior = _normalised(shares + 1e-3)
+    lit = _bare(colours, layout, prior[..., FACE] > SURE)
+    prior[..., CLOTHES] += (1 - lit) * prior[..., NECK]
+    prior[..., NECK] *= lit
     sure = np.where(prior.max(axis=2) > SURE, prior.argmax(axis=2), -1).astype(np.int8)
-    return _Belief(prior, sure, _models(colours, layout, prior, 0.8, shade=True), rooted=False)
+    sure[sure == NECK] = -1
+    return _Belief(
+        prior, sure, _models(colours, layout, prior * BUT_NECK, 0.8, shade=True), BUT_NECK, False, UNFORESEEN
+    )
+
+
+def _bare(colours: Colours, layout: _Layout, face: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """[h, w] 0 where it is darker than the shadow of the chin leaves this ``face``'s skin: a black collar; else 1."""
+    inside = colours.inside.astype(np.float32)
+    light = cv2.GaussianBlur(_luminance(colours.linear) * inside, (0, 0), 3.0)
+    light /= cv2.GaussianBlur(inside, (0, 0), 3.0) + 1e-4
+    skin = light[face & ~layout.features & colours.inside]
+    if not len(skin):
+        return np.ones_like(light)
+    return np.clip((light / max(float(np.median(skin)), 1e-4) - 0.03) / 0.05, 0, 1)
+
+
+def _luminance(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[h, w, 3] linear sRGB -> [h, w], ITU-R BT.709's weights."""
+    return np.asarray(linear @ np.array([0.2126, 0.7152, 0.0722], np.float32), np.float32)
 
 
 def _guessed(colours: Colours, layout: _Layout) -> _Belief:
@@ -207,7 +235,7 @@ def _guessed(colours: Colours, layout: _Layout) -> _Belief:
     if alike.size and float(alike.mean()) > 0.6:  # a bald head
         scalp = 0.5 * _step(-beyond, -0.3, 0.05) * _step(-v, 0.7, 0.05)
         prior = _normalised(np.dstack([prior[..., HAIR], np.maximum(prior[..., FACE], scalp), prior[..., NECK:]]))
-    return _Belief(prior, layout.sure, (hair, skin, clothes), rooted=True)
+    return _Belief(prior, layout.sure, (hair, skin, clothes), np.ones(4, np.float32), True, 0.0)
 
 
 def _walked(colours: Colours, layout: _Layout, belief: _Belief) -> NDArray[np.float32]:
@@ -215,12 +243,13 @@ def _walked(colours: Colours, layout: _Layout, belief: _Belief) -> NDArray[np.fl
     prior, (hair, skin, clothes) = belief.prior, belief.models
     for turn in range(ROUNDS):
         density = np.stack([colours.density(model) for model in (hair, skin, skin, clothes)], axis=2) + 1e-6
+        density[..., CLOTHES] += belief.unforeseen
         density[layout.features & layout.oval] = 1  # eyes and lips: where they are says enough
         evidence = _normalised(prior * (density / density.sum(axis=2, keepdims=True)))
         shares = settle(colours, evidence, belief.sure)
         if belief.rooted and turn == ROUNDS - 2:
             prior = _normalised(prior * np.where(_connected(shares, layout), 1.0, 0.02).astype(np.float32))
-        hair, skin, clothes = _models(colours, layout, shares, 0.6, shade=turn == 0)
+        hair, skin, clothes = _models(colours, layout, shares * belief.telling, 0.6, shade=turn == 0)
     return _normalised(np.clip(_extended(shares, layout.inside), 1e-4, 1) ** 2)
 
 
