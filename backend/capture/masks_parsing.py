@@ -60,7 +60,19 @@ def parse(rgb: NDArray[np.uint8], person: NDArray[np.float32], points: NDArray[n
     )
     refined = cv2.ximgproc.guidedFilter(rgb, full, max(2, round(1.5 / frame.scale)), 60.0)
     refined = np.clip(refined, 1e-3, 1) ** 2  # guided filtering leaves a veil of every part everywhere
-    return _normalised(refined)
+    return _without_veil(_normalised(refined))
+
+
+def _without_veil(shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The shares without hair where a whole patch of it is nowhere mostly hair: a speck that would turn with the head."""
+    count, patches = cv2.connectedComponents((shares[..., HAIR] > 0.02).astype(np.uint8))
+    most = np.zeros(count, np.float32)
+    np.maximum.at(most, patches.reshape(-1), shares[..., HAIR].reshape(-1))
+    veil = np.where((most < 0.5)[patches], shares[..., HAIR], 0)
+    result = shares.copy()
+    result[..., HAIR] -= veil
+    result[..., CLOTHES] += veil
+    return result
 
 
 def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
