@@ -64,7 +64,7 @@ def parse(rgb: NDArray[np.uint8], person: NDArray[np.float32], points: NDArray[n
 
 
 def _without_veil(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The shares without hair where a whole patch of it is nowhere mostly hair: a speck that would turn with the head."""
+    """The shares without hair where a patch is nowhere mostly hair: a speck that would turn with the head."""
     count, patches = cv2.connectedComponents((shares[..., HAIR] > 0.02).astype(np.uint8))
     most = np.zeros(count, np.float32)
     np.maximum.at(most, patches.reshape(-1), shares[..., HAIR].reshape(-1))
