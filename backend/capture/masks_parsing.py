@@ -200,30 +200,11 @@ class _Belief:
 def _recognised(colours: Colours, layout: _Layout, shares: NDArray[np.float32]) -> _Belief:
     """What the network recognised, [h, w, 4]. It takes turtlenecks for necks: the face tells the skin's colours."""
     prior = _normalised(shares + 1e-3)
-    lit = _bare(colours, layout, prior[..., FACE] > SURE)
-    prior[..., CLOTHES] += (1 - lit) * prior[..., NECK]
-    prior[..., NECK] *= lit
     sure = np.where(prior.max(axis=2) > SURE, prior.argmax(axis=2), -1).astype(np.int8)
     sure[sure == NECK] = -1
     return _Belief(
         prior, sure, _models(colours, layout, prior * BUT_NECK, 0.8, shade=True), BUT_NECK, False, UNFORESEEN
     )
-
-
-def _bare(colours: Colours, layout: _Layout, face: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """[h, w] 0 where it is darker than the shadow of the chin leaves this ``face``'s skin: a black collar; else 1."""
-    inside = colours.inside.astype(np.float32)
-    light = cv2.GaussianBlur(_luminance(colours.linear) * inside, (0, 0), 3.0)
-    light /= cv2.GaussianBlur(inside, (0, 0), 3.0) + 1e-4
-    skin = light[face & ~layout.features & colours.inside]
-    if not len(skin):
-        return np.ones_like(light)
-    return np.clip((light / max(float(np.median(skin)), 1e-4) - 0.03) / 0.05, 0, 1)
-
-
-def _luminance(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[h, w, 3] linear sRGB -> [h, w], ITU-R BT.709's weights."""
-    return np.asarray(linear @ np.array([0.2126, 0.7152, 0.0722], np.float32), np.float32)
 
 
 def _guessed(colours: Colours, layout: _Layout) -> _Belief:
