@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from backend.head.model import GUM, SKIN, TEETH, head_model
+from backend.head.normals import vertex_normals
 
 CLEARANCE = 0.002  # metres that front teeth stand behind lips and chin at least
 REACH = 0.003  # metres across the face between a tooth and the skin that counts as before it
@@ -47,9 +48,6 @@ def _facing() -> tuple[tuple[tuple[NDArray[np.intp], NDArray[np.intp]], ...], ND
     x, y, z = model.mean.T
     teeth = np.flatnonzero(np.isin(model.region, (TEETH, GUM)))
     rows = tuple((row, row[np.abs(x[row]) < 0.022]) for row in np.split(teeth, 2))
-    corners = model.mean[model.faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    sums = [np.bincount(model.faces.ravel(), np.repeat(axis, 3), len(x)) for axis in normals.T]
-    forwards = sums[1] < -0.25 * np.linalg.norm(sums, axis=0)
+    forwards = vertex_normals(model.mean, model.faces)[:, 1] < -0.25
     mouth = (np.abs(x) < 0.034) & (y < -0.08) & (np.abs(z + 0.075) < 0.035)
     return rows, np.flatnonzero((model.region == SKIN) & mouth & forwards)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backend.capture.correspondence import correspondence
 from backend.head.model import head_model
 from backend.people.anchors import Anchors
-from backend.people.body_field import PersonalSpace, body_field, skin_faces, unit, vertex_normals
+from backend.people.body_field import PersonalSpace, body_field, skin_normals, unit
 from backend.people.hair_growth import SKIN_GAP, Growth, clumped, curled, cut_to, grown, leaders, smoothstep
 from backend.people.hair_tint import natural_tint, strand_colours
 from backend.people.randomness import stream
@@ -121,7 +121,7 @@ def grown_beard(shave: Shave, traits: Traits, neutral: Array, random: np.random.
         return ()
     strands = _strands(shave, anchors, random)
     field = body_field()
-    space = PersonalSpace(field, neutral, vertex_normals(neutral, skin_faces()))
+    space = PersonalSpace(field, neutral, skin_normals(neutral))
     rise = np.linspace(0, 1, shave.points, dtype=np.float32)[None]
     placed = space.carry(strands, anchors.on(neutral), SKIN_GAP * np.minimum(1, 4 * rise))
     taper = np.minimum(0.7 + 2 * rise, 1) * (1 - 0.7 * smoothstep(0.5, 1.0, rise))

@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from backend.head.model import SKIN, head_model
+from backend.head.normals import vertex_normals
 from backend.people.scene import Array
 
 _LOW, _HIGH = np.array([-0.30, -0.26, -0.42]), np.array([0.30, 0.26, 0.26])  # metres that the grids span
@@ -30,19 +31,16 @@ def unit(vectors: Array) -> Array:
     return vectors / np.maximum(np.sqrt(np.einsum("...c,...c->...", vectors, vectors))[..., None], 1e-9)
 
 
-def vertex_normals(vertices: Array, faces: NDArray[np.int32]) -> Array:
-    """[V, 3] unit normals, area weighted; 0 where a vertex has no face."""
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = [np.bincount(faces.ravel(), np.repeat(across[:, axis], 3), len(vertices)) for axis in range(3)]
-    return unit(np.stack(total, axis=1)).astype(np.float32)
-
-
 @lru_cache(maxsize=1)
 def skin_faces() -> NDArray[np.int32]:
     """[F, 3] the triangles of the head model's skin."""
     model = head_model()
     return model.faces[(model.region[model.faces] == SKIN).all(axis=1)].astype(np.int32)
+
+
+def skin_normals(vertices: Array) -> Array:
+    """[V, 3] unit normals of the skin of a head model with these vertices; 0 off the skin."""
+    return vertex_normals(vertices, skin_faces()).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +134,7 @@ class PersonalSpace:
 def _surface_samples() -> tuple[Array, Array, NDArray[np.int32]]:
     """Points all over the mean skin, their normals and nearest vertices."""
     model, faces = head_model(), skin_faces()
-    normals = vertex_normals(model.mean, faces)
+    normals = skin_normals(model.mean)
     weights = np.array([(i, j, 4 - i - j) for i in range(5) for j in range(5 - i)]) / 4
     points = np.einsum("kw,fwc->fkc", weights, model.mean[faces]).reshape(-1, 3)
     directions = unit(np.einsum("kw,fwc->fkc", weights, normals[faces]).reshape(-1, 3))

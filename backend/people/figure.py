@@ -15,7 +15,7 @@ from scipy import sparse
 
 from backend.head.model import head_model
 from backend.people.blockers import blockers
-from backend.people.normals import head_normals, vertex_normals
+from backend.people.normals import head_normals, seamless_normals
 from backend.people.programs import MOST_PARTS, PARTS_BLOCK, UNITS
 from backend.people.ribbons import RIBBON_VERTEX, ribbons
 from backend.people.scene import Array, Layer, Material, Person, Strands, Surface
@@ -140,7 +140,7 @@ class Figure:
         vertices = np.zeros(self.vertex_count, _SURFACE)
         # one surface goes on in another without a crease where they share vertices' places, as face and body do
         starts = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
-        vertices["normal"] = vertex_normals(
+        vertices["normal"] = seamless_normals(
             np.concatenate([surface.vertices for surface in surfaces]),
             np.concatenate([surface.faces + offset for surface, offset in zip(surfaces, starts)]),
         )

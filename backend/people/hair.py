@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backend.head.model import head_model
 from backend.people.anchors import Anchors
-from backend.people.body_field import PersonalSpace, body_field, skin_faces, vertex_normals
+from backend.people.body_field import PersonalSpace, body_field, skin_normals
 from backend.people.hair_combing import head_strands
 from backend.people.hair_cuts import Cut, drawn_cut
 from backend.people.hair_growth import SKIN_GAP, leaders, least_gap, smoothstep
@@ -74,7 +74,7 @@ def worn(cut: Cut, hairline: Hairline, tint: Tint, neutral: Array, random: np.ra
     if cut.strands == 0:
         return Hair((), (), cut.name)
     field = body_field()
-    space = PersonalSpace(field, neutral, vertex_normals(neutral, skin_faces()))
+    space = PersonalSpace(field, neutral, skin_normals(neutral))
     anchors = scalp_roots(hairline, cut.strands, random)
     if len(anchors.index) == 0:
         return Hair((), (), "bald")

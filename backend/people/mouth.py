@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from backend.head.model import GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, head_model
 from backend.head.teeth import COLUMNS_A_TOOTH, ROWS, TEETH_AN_ARCH
 from backend.people.head_parts import faces_of, moved_by, part
-from backend.people.normals import vertex_normals
+from backend.people.normals import seamless_normals
 from backend.people.randomness import stream
 from backend.people.scene import Array, Layer, Material, Surface, Traits
 
@@ -90,5 +90,5 @@ def _around_the_lips() -> NDArray[np.int64]:
     model = head_model()
     x, y, z = model.mean.T
     mouth = (np.abs(x) < 0.032) & (y < -0.085) & (np.abs(z + 0.075) < 0.03) & (np.abs(z + 0.071) > 0.009)
-    forward = vertex_normals(model.mean.astype(np.float32), faces_of(SKIN))[:, 1] < -0.25
+    forward = seamless_normals(model.mean.astype(np.float32), faces_of(SKIN))[:, 1] < -0.25
     return np.flatnonzero((model.region == SKIN) & mouth & forward)

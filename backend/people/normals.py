@@ -12,7 +12,7 @@ from backend.head.model import head_model
 from backend.people.scene import Array
 
 
-def vertex_normals(vertices: Array, faces: NDArray[np.int32]) -> Array:
+def seamless_normals(vertices: Array, faces: NDArray[np.int32]) -> Array:
     """[V, 3] unit normals, each the mean of its triangles' by area; vertices at the same place share theirs."""
     # texture seams split vertices: a tenth of a millimetre tells places apart
     grid = np.round(vertices * 1e4).astype(np.int64) + (1 << 20)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backend.head.model import head_model
 from backend.people.anchors import Anchors
-from backend.people.body_field import skin_faces, vertex_normals
+from backend.people.body_field import skin_faces, skin_normals
 from backend.people.scene import Array
 
 _CELL = 0.006  # metres, of the order of triangles
@@ -70,4 +70,4 @@ def scattered(
 @lru_cache(maxsize=1)
 def mean_normals() -> Array:
     """[V, 3] of the mean skin."""
-    return vertex_normals(head_model().mean, skin_faces())
+    return skin_normals(head_model().mean)

@@ -11,13 +11,13 @@ from scipy.spatial import cKDTree
 
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, SkinAppearance
 from backend.avatars.zera.mouth import like_teeth, mouth_colours, with_rims
-from backend.avatars.zera.normals import vertex_normals
 from backend.capture.correspondence import correspondence
 from backend.capture.fit import HeadFit
 from backend.capture.lids import UPPER_LEFT, UPPER_RIGHT
 from backend.capture.masks import Masks
 from backend.capture.rasteriser import Hits
 from backend.head.model import EYE, EYE_CAVITY, SKIN, TEETH, HeadModel, head_model
+from backend.head.normals import vertex_normals
 from backend.head.smooth import laplacian
 
 PROFILE_BINS = 32

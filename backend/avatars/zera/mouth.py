@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from backend.avatars.zera.normals import vertex_normals
 from backend.capture.correspondence import correspondence
 from backend.head.model import GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, head_model
+from backend.head.normals import vertex_normals
 from shared.arkit import ARKIT_INDEX
 
 # mediapipe's landmarks on the inner lips, from the right corner to the left

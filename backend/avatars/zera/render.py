@@ -17,12 +17,12 @@ from torch import Tensor
 from backend.avatars.interface import FIRST_REFERENCE, Frame, FrameRequest
 from backend.avatars.zera.data import Person
 from backend.avatars.zera.levels import CanvasLevels, Level
-from backend.avatars.zera.normals import vertex_normals
 from backend.avatars.zera.relief import Shell
 from backend.avatars.zera.skin_colour import IS_INSIDE, SkinColour
 from backend.capture.rasteriser import rasteriser
 from backend.compositing.layers import Samples, cover, merge, over, to_bytes
 from backend.head.model import NECK_BEGINS, bend
+from backend.head.normals import vertex_normals
 from backend.nerf.images import look_up, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
 from shared.camera import Camera

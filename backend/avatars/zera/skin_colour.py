@@ -14,9 +14,9 @@ from backend.avatars.zera.closed_lids import lid_places
 from backend.avatars.zera.data import EYE_PROFILE_REACH, NO_SURFACE, Person
 from backend.avatars.zera.levels import CanvasLevels, Level
 from backend.avatars.zera.mouth import light_in_mouth
-from backend.avatars.zera.normals import vertex_areas
 from backend.capture.lids import above_openings
 from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, TEETH, TONGUE
+from backend.head.normals import vertex_areas
 from backend.nerf.images import look_up, smoothstep
 from shared.arkit import ARKIT_INDEX
 

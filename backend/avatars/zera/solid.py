@@ -13,6 +13,8 @@ from scipy import fft
 from scipy.ndimage import distance_transform_edt, map_coordinates
 from scipy.spatial import cKDTree
 
+from backend.head.normals import vertex_normals
+
 GRID_CELLS = 112  # along the longest side of the surface
 ROOM = 0.2  # free grid on every side, in longest sides, so that the periodic images do not matter
 FINEST = 0.002  # metres between samples; finer ones tell nothing new
@@ -38,7 +40,7 @@ class Solid:
             fft.next_fast_len(int(np.ceil(side / self._cell)), real=True) for side in high - low + 2 * ROOM * extent
         ]
         fine = max(0.6 * self._cell, FINEST)
-        attributes = np.concatenate([vertices, _vertex_normals(vertices, faces), colours], axis=1)
+        attributes = np.concatenate([vertices, vertex_normals(vertices, faces), colours], axis=1)
         corners = _subdivided(attributes[faces], fine)
         middles = corners.mean(axis=1)
         self._tree = cKDTree(middles[:, :3])
@@ -95,14 +97,6 @@ def _neighbours(tree: cKDTree, points: NDArray[np.floating]) -> tuple[NDArray, N
     distance, nearest = tree.query(points, k=NEIGHBOURS, workers=-1)
     weight = np.exp(-((distance / (distance[:, :1] + 0.5 * FINEST)) ** 2))
     return distance, nearest, weight / weight.sum(axis=1, keepdims=True)
-
-
-def _vertex_normals(vertices: NDArray, faces: NDArray) -> NDArray[np.float64]:
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    sums = [np.bincount(faces.ravel(), np.repeat(across[:, axis], 3), len(vertices)) for axis in range(3)]
-    normals = np.stack(sums, axis=1)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
 def _subdivided(corners: NDArray, longest: float) -> NDArray:

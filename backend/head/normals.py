@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float64]:
-    """[V, 3] unit normals: the faces' area-weighted mean."""
+    """[V, 3] unit normals: the faces' area-weighted mean; 0 where a vertex has no face."""
     corners = vertices[faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     total = np.stack(
