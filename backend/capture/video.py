@@ -52,17 +52,6 @@ def holds_sound(path: Path) -> bool:
         return False
 
 
-def frame_rate(path: Path) -> float:
-    """Frames a second of a film, on average.
-
-    Raises:
-        LimnerError: as :func:`stream_frames`.
-    """
-    with _opened(path) as container:
-        stream = _film(container, path)
-        return float(stream.average_rate or stream.guessed_rate or 25)
-
-
 def stream_frames(path: Path) -> Iterator[FilmFrame]:
     """The pictures of a file's first film, in order.
 

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from backend.avatars.interface import Avatar, FrameRequest
+from backend.people.expressions import coefficients_of
 from backend.people.person import make_person
 from backend.people.render import render
 from backend.people.scene import Layer, Person, Photography, Picture, Shot
 from backend.people.shots import draw_shots
 from backend.people.studio import portrait_camera
-from shared.arkit import ARKIT_INDEX
 from shared.errors import LimnerError
 from shared.progress import Progress, part, silent
 
 from . import metrics
 from .contact_sheet import contact_sheet
 from .people_score import Match, PersonScore, write_report
+from .reconstruction import reconstructed
 
 PORTRAIT_HEIGHT = 0.44  # metres that a picture spans: head and shoulders
 PERFECT = 99.0  # decibels, for infinity, which JSON does not have
@@ -84,7 +83,7 @@ def score_person(seed: int, sheet: Path, size: int, progress: Progress) -> Perso
     person = make_person(seed)
     shots = draw_views(person, size)
     source = render(person, shots[SOURCE])
-    avatar = _reconstructed(source.rgb, seed, part(progress, 0.05, 0.4))
+    avatar = reconstructed(source.rgb, str(seed), part(progress, 0.05, 0.4))
     score = PersonScore(seed, dict(person.style), matches={"avatar": {}, "still": {}})
     pictures = []
     for count, (name, shot) in enumerate(shots.items()):
@@ -106,27 +105,15 @@ def draw_views(person: Person, size: int) -> dict[str, Shot]:
     drawn = draw_shots(person, person.seed, 1, size)[0]
     shots = {}
     for name, (pitch, yaw, values) in VIEWS.items():
-        coefficients = np.zeros(len(ARKIT_INDEX), np.float32)
-        for action, value in values.items():
-            coefficients[ARKIT_INDEX[action]] = value
         shots[name] = replace(
             drawn,
             camera=portrait_camera(size, height=PORTRAIT_HEIGHT),
-            coefficients=coefficients,
+            coefficients=coefficients_of(values),
             rotation=np.radians([pitch, 0, yaw]).astype(np.float32),
             location=np.zeros(3, np.float32),
             photography=Photography(),
         )
     return shots
-
-
-def _reconstructed(picture: Pixels, seed: int, progress: Progress) -> Avatar:
-    from backend.avatars.reconstruct import reconstruct  # heavy: only when there is work
-
-    with tempfile.TemporaryDirectory(prefix="limner-evaluate-") as folder:
-        path = Path(folder) / f"{seed}.png"
-        Image.fromarray(picture).save(path)
-        return reconstruct([path], progress=progress)[0]
 
 
 def moved_alike(avatar: Avatar, shot: Shot, size: int) -> FrameRequest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from backend.avatars.interface import Avatar, FrameRequest
 from backend.capture.detection import detect_faces
@@ -24,6 +22,7 @@ from shared.progress import Progress, part, silent
 
 from . import metrics
 from .contact_sheet import contact_sheet
+from .reconstruction import reconstructed
 from .reenactment_score import FilmScore, likeness, write_report
 
 FILM_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
@@ -82,7 +81,7 @@ def score_film(film: Path, sheet: Path, seconds: float | None, size: int, progre
     face = track_face(_beginning(film, seconds), part(progress, 0.0, 0.3))
     reference = reference_index(face)
     picture = next(frame.rgb for index, frame in enumerate(stream_frames(film)) if index == reference)
-    avatar = _reconstructed(picture, film.stem, part(progress, 0.3, 0.4))
+    avatar = reconstructed(picture, film.stem, part(progress, 0.3, 0.4))
     camera = avatar.camera
     head = KnownHead(avatar.neutral, camera.intrinsics[0, 0] / max(camera.width, camera.height))
     track = track_head(face, head, part(progress, 0.4, 0.45))
@@ -125,15 +124,6 @@ def sampled(times: NDArray[np.float64]) -> NDArray[np.intp]:
     """Indices of pictures ``SAMPLE_SECONDS`` apart, from half that time on: not the reference itself."""
     ticks = np.arange(times[0] + SAMPLE_SECONDS / 2, times[-1], SAMPLE_SECONDS)
     return np.unique(np.searchsorted(times, ticks))
-
-
-def _reconstructed(picture: Pixels, name: str, progress: Progress) -> Avatar:
-    from backend.avatars.reconstruct import reconstruct  # heavy: only when there is work
-
-    with tempfile.TemporaryDirectory(prefix="limner-evaluate-") as folder:
-        path = Path(folder) / f"{name}.png"
-        Image.fromarray(picture).save(path)
-        return reconstruct([path], progress=progress)[0]
 
 
 def drive(

@@ -27,18 +27,20 @@ def clear_of_lips(vertices: NDArray[np.floating]) -> NDArray[np.floating]:
         [V, 3]; the argument itself where nothing is pressed.
     """
     rows, skin = _facing()
-    around = vertices[skin]
-    across = cKDTree(around[:, [0, 2]])
     out = vertices
     for row, front in rows:
-        distance, nearest = across.query(vertices[front][:, [0, 2]], distance_upper_bound=REACH)
-        before = np.isfinite(distance)
-        depth = vertices[front[before], 1] - around[nearest[before], 1]
-        missing = CLEARANCE - float(depth.min(initial=CLEARANCE))
+        missing = missing_room(vertices[front], vertices[skin], CLEARANCE)
         if missing > 0:
             out = vertices.copy() if out is vertices else out
             out[row, 1] += missing
     return out
+
+
+def missing_room(teeth: NDArray[np.floating], skin: NDArray[np.floating], clearance: float) -> float:
+    """Metres by which teeth [N, 3] would have to move back to be ``clearance`` behind the skin [M, 3], or 0."""
+    distance, nearest = cKDTree(skin[:, [0, 2]]).query(teeth[:, [0, 2]])
+    depth = (teeth[:, 1] - skin[nearest, 1])[distance < REACH]
+    return clearance - float(depth.min(initial=clearance))
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from backend.people.scene import Array
@@ -37,6 +39,14 @@ _MOODS: tuple[dict[str, float], ...] = (
     {"cheekPuff": 0.8, "mouthPress": 0.3},
 )
 _SIDEWAYS: tuple[dict[str, float], ...] = ({"mouthLeft": 0.4}, {"mouthRight": 0.4}, {"jawLeft": 0.4}, {"jawRight": 0.4})
+
+
+def coefficients_of(values: Mapping[str, float]) -> Array:
+    """[52] ARKit coefficients, those named at these values and the rest at 0."""
+    coefficients = np.zeros(len(ARKIT_INDEX), np.float32)
+    for name, value in values.items():
+        coefficients[ARKIT_INDEX[name]] = value
+    return coefficients
 
 
 def draw_expression(random: Random) -> Array:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.head.model import head_model
+from backend.people.expressions import coefficients_of
 from backend.people.scene import Array, Layer, Material, Surface
-from shared.arkit import ARKIT_INDEX
 
 
 def faces_of(*regions: int) -> NDArray[np.int32]:
@@ -43,8 +43,5 @@ def part(faces: NDArray[np.int32], neutral: Array, colour: Array, layer: Layer, 
 
 def moved_by(expressions: tuple[dict[str, float], ...], vertices: NDArray[np.int64]) -> Array:
     """[E, M, 3] metres that expressions, by ARKit names, move [M] of the head model's vertices."""
-    coefficients = np.zeros((len(expressions), len(ARKIT_INDEX)), np.float32)
-    for row, expression in zip(coefficients, expressions, strict=True):
-        for name, value in expression.items():
-            row[ARKIT_INDEX[name]] = value
+    coefficients = np.stack([coefficients_of(values) for values in expressions])
     return np.asarray(np.tensordot(coefficients, head_model().actions[:, vertices], axes=1), np.float32)

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
+from backend.head.clearance import missing_room
 from backend.head.model import GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, head_model
 from backend.head.teeth import COLUMNS_A_TOOTH, ROWS, TEETH_AN_ARCH
 from backend.people.head_parts import faces_of, moved_by, part
@@ -77,10 +77,7 @@ def _too_near(neutral: Array, arch: NDArray[np.int64]) -> float:
     front = arch[head_model().mean[arch, 1] < -0.085]
     needed = 0.0
     for skin_moved, teeth_moved in zip(moved_by(_NARROW, skin), moved_by(_NARROW, front), strict=True):
-        before, behind = neutral[skin] + skin_moved, neutral[front] + teeth_moved
-        distance, nearest = cKDTree(before[:, [0, 2]]).query(behind[:, [0, 2]])
-        depth = (behind[:, 1] - before[nearest, 1])[distance < 0.003]
-        needed = max(needed, CLEARANCE - float(depth.min(initial=CLEARANCE)))
+        needed = max(needed, missing_room(neutral[front] + teeth_moved, neutral[skin] + skin_moved, CLEARANCE))
     return needed
 
 

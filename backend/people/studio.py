@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from backend.people.cameras import aimed_camera
+from backend.people.expressions import coefficients_of
 from backend.people.scene import Light, Lighting, Shot
-from shared.arkit import ARKIT_INDEX
 from shared.camera import Camera
 
 
@@ -28,9 +28,6 @@ def studio_shot(
     size: int = 512, yaw: float = 0.0, pitch: float = 0.0, expression: dict[str, float] | None = None
 ) -> Shot:
     """A shot under a key and a fill light on grey; ``expression`` by ARKit names."""
-    coefficients = np.zeros(len(ARKIT_INDEX), np.float32)
-    for name, value in (expression or {}).items():
-        coefficients[ARKIT_INDEX[name]] = value
     key = np.array([0.5, -0.75, 0.45]) / np.linalg.norm([0.5, -0.75, 0.45])
     fill = np.array([-0.7, -0.65, 0.1]) / np.linalg.norm([-0.7, -0.65, 0.1])
     lighting = Lighting(
@@ -43,4 +40,6 @@ def studio_shot(
     )
     nothing = np.zeros(3, np.float32)
     background = np.full((8, 8, 3), 120, np.uint8)
-    return Shot(portrait_camera(size, yaw, pitch), coefficients, nothing, nothing, lighting, background)
+    return Shot(
+        portrait_camera(size, yaw, pitch), coefficients_of(expression or {}), nothing, nothing, lighting, background
+    )

@@ -135,7 +135,3 @@ def _blurred(rgb: Tensor, amount: Tensor) -> Tensor:
 def _flattened(rgb: Tensor, levels: Tensor) -> Tensor:
     """A drawing's flat colours."""
     return (rgb * levels).round() / levels
-
-
-def _grained(rgb: Tensor, chance: Chance) -> Tensor:
-    return rgb + chance.uniform(0, 0.04, 1, 1, 1) * chance.normal(*rgb.shape[1:])

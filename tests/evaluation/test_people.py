@@ -47,12 +47,12 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[PersonScore, Tilte
     folder = tmp_path_factory.mktemp("people")
     made: list[TiltedAvatar] = []
 
-    def reconstructed(picture: np.ndarray, seed: int, progress: object) -> TiltedAvatar:
+    def reconstructed(picture: np.ndarray, name: str, progress: object) -> TiltedAvatar:
         made.append(TiltedAvatar(picture))
         return made[0]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(people, "_reconstructed", reconstructed)
+        patch.setattr(people, "reconstructed", reconstructed)
         (score,) = people.evaluate_people([SEED], folder, SIZE)
     return score, made[0], folder
 
