@@ -18,6 +18,7 @@ from shared.transport import Client, Received
 
 ROOT = Path(__file__).parents[2]
 ENDS = (wire.Done, wire.Failed, wire.JobCancelled)
+PATIENCE = 60.0  # seconds for what comes at once on a quiet machine: only a hang takes longer
 
 
 class Backend:
@@ -34,7 +35,7 @@ class Backend:
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, str(self.file)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=self.log
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not self.file.exists():
             assert self.process.poll() is None, (folder / "log.txt").read_text()
             assert time.monotonic() < deadline
@@ -58,7 +59,7 @@ class Listener(Client):
         super().__init__(connection, name)
         self.received: list[Received] = []
 
-    def until(self, condition: Callable[[], Any], seconds: float = 8.0) -> Any:
+    def until(self, condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         deadline = time.monotonic() + seconds
         while not (value := condition()):
             assert time.monotonic() < deadline, (self.state, self.error, [r.message for r in self.received])
@@ -69,11 +70,9 @@ class Listener(Client):
         messages = [received.message for received in self.received if isinstance(received.message, kind)]
         return [message for message in messages if job in (None, getattr(message, "job", ""))]
 
-    def end_of(self, job: str, seconds: float = 8.0) -> Received:
+    def end_of(self, job: str) -> Received:
         """The end of a job; there must be only one."""
-        ends = self.until(
-            lambda: [r for r in self.received if isinstance(r.message, ENDS) and r.message.job == job], seconds
-        )
+        ends = self.until(lambda: [r for r in self.received if isinstance(r.message, ENDS) and r.message.job == job])
         assert len(ends) == 1
         return ends[0]
 

@@ -13,7 +13,7 @@ import pytest
 from shared import messages as wire
 from shared.errors import LimnerError
 
-from .conftest import ENDS, Backend, Listener
+from .conftest import ENDS, PATIENCE, Backend, Listener
 
 
 def test_welcome_and_status(client: Listener) -> None:
@@ -102,29 +102,26 @@ def test_cancel_in_the_same_breath_as_submit(client: Listener) -> None:
             client.poll()
             time.sleep(pause)
         client.cancel(job)
-        assert isinstance(client.end_of(job, 2).message, wire.JobCancelled)
+        assert isinstance(client.end_of(job).message, wire.JobCancelled)
     assert not client.of(wire.Refusal)
 
 
 def test_cancel_of_work_that_does_not_listen(client: Listener) -> None:
-    job = client.submit("deaf", {"seconds": 20})
+    job = client.submit("deaf", {"seconds": 50})
     client.until(lambda: client.of(wire.Progress, job))
     client.cancel(job)
-    assert isinstance(client.end_of(job, 4).message, wire.JobCancelled)
+    assert isinstance(client.end_of(job).message, wire.JobCancelled)
     assert isinstance(client.end_of(client.submit("echo")).message, wire.Done)  # by a new worker
 
 
 def test_control_answers_while_work_holds_the_interpreter(client: Listener) -> None:
-    job = client.submit("deaf", {"seconds": 1.0})
+    job = client.submit("deaf", {"seconds": 2 * PATIENCE})
     client.until(lambda: client.of(wire.Progress, job))
-    delays = []
     for _ in range(20):
         client.received.clear()
-        started = time.perf_counter()
         client.list_jobs()
         client.until(lambda: client.of(wire.JobList))
-        delays.append(time.perf_counter() - started)
-    assert np.median(delays) < 0.05, delays
+    client.cancel(job)
     client.end_of(job)
 
 

@@ -18,14 +18,15 @@ from shared import transport
 from shared.connection import Connection, process_alive
 from shared.errors import LimnerError
 
-from .conftest import Backend, Listener
+from .conftest import PATIENCE, Backend, Listener
 
 Start = Callable[..., Backend]
 Connect = Callable[..., Listener]
 
 
-def gone_within(pid: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
+def gone(pid: int) -> bool:
+    """Whether a process ends, soon or late."""
+    deadline = time.monotonic() + PATIENCE
     while process_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not process_alive(pid)
@@ -48,8 +49,8 @@ def test_shutdown_cancels_and_leaves_nothing(start: Start, connect: Connect) -> 
     client.shutdown()
     assert isinstance(client.end_of(job).message, wire.JobCancelled)
     client.until(lambda: client.of(wire.Goodbye) and client.state == "gone")
-    assert backend.process.wait(5) == 0
-    assert gone_within(worker, 1) and not own.exists() and not backend.file.exists()
+    assert backend.process.wait(PATIENCE) == 0
+    assert gone(worker) and not own.exists() and not backend.file.exists()
     assert client.error_of(client.submit("echo")).code == "BACKEND_LOST"  # at once, not never
 
 
@@ -60,7 +61,7 @@ def test_signal_ends_it_in_good_order(start: Start, connect: Connect) -> None:
     client.until(lambda: client.of(wire.Progress, job))
     backend.process.send_signal(signal.SIGTERM)
     assert isinstance(client.end_of(job).message, wire.JobCancelled)
-    assert backend.process.wait(5) == 0
+    assert backend.process.wait(PATIENCE) == 0
 
 
 def test_killed_backend_is_noticed_and_its_worker_ends(start: Start, connect: Connect) -> None:
@@ -72,9 +73,9 @@ def test_killed_backend_is_noticed_and_its_worker_ends(start: Start, connect: Co
     killed = time.monotonic()
     backend.process.kill()
     assert client.error_of(job).code == "BACKEND_LOST"
-    assert time.monotonic() - killed < 3
+    assert time.monotonic() - killed < transport.SILENCE_SECONDS  # noticed, not waited for
     assert client.state == "gone" and client.open_jobs == ()
-    assert gone_within(worker, 2)
+    assert gone(worker)
 
 
 def test_no_worker_outlives_a_server_killed_while_it_starts(start: Start) -> None:
@@ -84,12 +85,10 @@ def test_no_worker_outlives_a_server_killed_while_it_starts(start: Start) -> Non
         children = Path(f"/proc/{backend.process.pid}/task/{backend.process.pid}/children").read_text().split()
         backend.process.kill()
         backend.process.wait()
-        assert all(gone_within(int(child), 5) for child in children)
+        assert all(gone(int(child)) for child in children)
 
 
-def test_frozen_backend_is_lost_and_comes_back(
-    start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_frozen_backend_is_lost_and_comes_back(start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "SILENCE_SECONDS", 1.5)
     backend = start()
     client = connect(backend)
@@ -124,7 +123,7 @@ def test_ends_with_its_parent(start: Start) -> None:
     time.sleep(0.6)
     assert backend.process.poll() is None
     parent.kill()  # its end is noticed even before it is collected
-    assert backend.process.wait(3) == 0
+    assert backend.process.wait(PATIENCE) == 0
     parent.wait()
 
 
@@ -143,18 +142,18 @@ def test_without_parent_an_unseen_end_is_kept_for_whoever_attaches(start: Start,
     assert second.end_of(job).message.result["count"] == 3
     second.until(lambda: second.poll(0.05) is not None)  # the acknowledgement leaves
     second.close()
-    assert backend.process.wait(3) == 0
+    assert backend.process.wait(PATIENCE) == 0
 
 
 def test_ends_when_nobody_calls(start: Start, connect: Connect) -> None:
-    backend = start(idle_seconds=0.5)
+    backend = start(idle_seconds=1.0)
     client = connect(backend)
-    client.submit("frames", {"count": 5, "seconds": 0.25})
+    client.submit("frames", {"count": 8, "seconds": 0.25})
     client.until(lambda: client.of(wire.Accepted))
     client.close()
-    time.sleep(0.9)
+    time.sleep(1.5)
     assert backend.process.poll() is None  # it still works
-    assert backend.process.wait(3) == 0
+    assert backend.process.wait(PATIENCE) == 0
 
 
 def test_a_device_that_is_not_there(start: Start, connect: Connect) -> None:
@@ -176,7 +175,7 @@ def test_a_place_that_cannot_be_written_and_an_address_that_is_not_ours(tmp_path
             "from pathlib import Path; from backend.server.serve import serve; from shared.errors import LimnerError\n"
             f"try: serve(**{settings!r})\nexcept LimnerError as error: print(error.code)"
         )
-        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE)
         return ended.stdout.strip()
 
     (tmp_path / "file").write_text("")
@@ -197,7 +196,7 @@ def test_a_stale_connection_file_is_found_out(start: Start, connect: Connect) ->
     backend.process.wait()
     client = connect(backend, ready=False)
     job = client.submit("echo")
-    client.until(lambda: client.state == "gone", 2)
+    client.until(lambda: client.state == "gone")
     assert client.error_of(job).code == "BACKEND_LOST"
     assert LimnerError.from_json(client.of(wire.Failed, job)[0].error).remedy
     assert Connection.read(backend.file).session == backend.connection.session

@@ -44,7 +44,7 @@ def test_another_key_is_refused(backend: Backend, connect: Connect) -> None:
     connection = dataclasses.replace(backend.connection, client_public=public, client_secret=secret)
     client = Listener(connection)
     job = client.submit("echo")
-    client.until(lambda: client.state == "refused", 3)
+    client.until(lambda: client.state == "refused")
     assert client.error is not None and client.error.code == "CONNECTION_FILE_INVALID"
     assert client.error_of(job).code == "CONNECTION_FILE_INVALID"
     client.close()
@@ -114,7 +114,9 @@ def test_malformed_messages_are_refused_and_harm_nobody(
         [*header(type="Ping", parts=[{"name": "a", "dtype": "|O", "shape": [1]}]), b"12345678"],
         [*header(type="Ping", parts=[{"name": "a", "dtype": "<f8", "shape": [2**39, 2**39, 0]}]), b"1"],
         [*header(type="Ping", parts=[{"name": "a", "dtype": "<f8", "shape": [-1, -8]}]), b"1" * 64],
-        [*header(type="Offer", sha256="../../etc/passwd", size=3, name="x"), ],
+        [
+            *header(type="Offer", sha256="../../etc/passwd", size=3, name="x"),
+        ],
         [*header(type="Fetch", sha256="/etc/passwd", offset=0)],
         [*header(type="Chunk", sha256="0" * 64, offset=0, size=1)],
     ]

