@@ -160,22 +160,25 @@ def build_parser() -> argparse.ArgumentParser:
 
     train = command("train", "train a network on people that the program makes, and use it if it is better")
     networks = train.add_subparsers(title="networks", dest="network", metavar="NETWORK", required=True)
-    text = "divide a picture into hair, face, neck, clothes and background"
-    parsing = networks.add_parser("parsing", help=text, description=text[0].upper() + text[1:] + ".")
-    parsing.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER",
-        help="for people, checkpoint, log and strips; a training that is there is gone on with",
-    )  # fmt: skip
-    parsing.add_argument("--steps", type=_positive, default=20_000, metavar="N", help="in all (default: %(default)s)")
-    parsing.add_argument("--minutes", type=float, metavar="M", help="end this run then; the next one goes on")
-    parsing.add_argument("--people", type=_positive, default=3000, metavar="N", help="to make (default: %(default)s)")
-    parsing.add_argument(
-        "--batch", type=_positive, default=32, metavar="N", help="pictures a step (default: %(default)s)"
-    )
-    parsing.add_argument("--size", type=_positive, default=192, metavar="PIXELS", help="(default: %(default)s)")
-    parsing.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
-    with_device(parsing)
-    with_progress(parsing)
+    for network, steps, batch, text in (
+        ("parsing", 20_000, 32, "divide a picture into hair, face, neck, clothes and background"),
+        ("completion", 20_000, 16, "add to lifted frames what the photograph did not show"),
+    ):
+        trained = networks.add_parser(network, help=text, description=text[0].upper() + text[1:] + ".")
+        trained.add_argument(
+            "-o", "--output", type=Path, required=True, metavar="FOLDER",
+            help="for people, checkpoint, log and strips; a training that is there is gone on with",
+        )  # fmt: skip
+        as_default = "(default: %(default)s)"
+        trained.add_argument("--steps", type=_positive, default=steps, metavar="N", help=f"in all {as_default}")
+        trained.add_argument("--minutes", type=float, metavar="M", help="end this run then; the next one goes on")
+        trained.add_argument("--people", type=_positive, default=3000, metavar="N", help=f"to make {as_default}")
+        trained.add_argument("--batch", type=_positive, default=batch, metavar="N", help=f"samples a step {as_default}")
+        if network == "parsing":
+            trained.add_argument("--size", type=_positive, default=192, metavar="PIXELS", help=as_default)
+        trained.add_argument("--seed", type=int, default=0, metavar="N", help=as_default)
+        with_device(trained)
+        with_progress(trained)
 
     evaluate = command("evaluate", "measure how good avatars are")
     what = evaluate.add_subparsers(title="what to evaluate", dest="what", metavar="WHAT", required=True)

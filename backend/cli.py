@@ -19,6 +19,7 @@ from shared.storage import remove_unfinished, written_whole
 
 if TYPE_CHECKING:
     from backend.avatars.interface import Avatar
+    from backend.training.loop import Settings, Task
     from shared.camera import Camera
     from shared.motion import MotionClip
 
@@ -329,20 +330,33 @@ EVALUATIONS = {"portraits": _evaluate_portraits, "reenactment": _evaluate_reenac
 
 def _train(options: argparse.Namespace, display: ProgressDisplay) -> int:
     _must_be_writable(options.output)
-    from backend.networks.face_parsing import FaceParsingConfig
     from backend.training.export import export
     from backend.training.loop import Settings, train
-    from backend.training.parsing import ParsingTask
 
     settings = Settings(options.steps, options.minutes, options.batch, options.seed)
-    sizes = FaceParsingConfig(size=options.size)
-    task = ParsingTask(settings, options.output / "people", options.people, sizes)
+    task = TASKS[options.network](options, settings)
     outcome = train(task, settings, options.output, options.device, display)
     if outcome.leads:
         measures = export(task, settings, outcome, options.output, options.people)
         display.end()
         print(json.dumps({"step": outcome.step, **measures}))
     return EXIT_DONE
+
+
+def _parsing_task(options: argparse.Namespace, settings: Settings) -> Task:
+    from backend.networks.face_parsing import FaceParsingConfig
+    from backend.training.parsing import ParsingTask
+
+    return ParsingTask(settings, options.output / "people", options.people, FaceParsingConfig(size=options.size))
+
+
+def _completion_task(options: argparse.Namespace, settings: Settings) -> Task:
+    from backend.training.completion import CompletionTask
+
+    return CompletionTask(settings, options.output / "people", options.people)
+
+
+TASKS = {"parsing": _parsing_task, "completion": _completion_task}
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {

@@ -88,6 +88,7 @@ def _zera(device: torch.device, weights: Path | None, bfm: Path | None) -> Build
     """The builder of the default kind."""
     from backend.avatars.zera.avatar import ZeraAvatar
     from backend.avatars.zera.build import build_person
+    from backend.avatars.zera.completion import completion_network
 
     if weights is not None or bfm is not None:
         what = "Weights are" if weights else "A Basel Face Model is"
@@ -95,7 +96,7 @@ def _zera(device: torch.device, weights: Path | None, bfm: Path | None) -> Build
 
     def build(picture: Picture, progress: Progress) -> tuple[Avatar, dict[str, float]]:
         person, measured = build_person(picture, progress)
-        return ZeraAvatar(person, picture, device), measured
+        return ZeraAvatar(person, picture, device, completion_network()), measured
 
     return build
 

@@ -89,7 +89,7 @@ def score_person(seed: int, sheet: Path, size: int, progress: Progress) -> Perso
     for count, (name, shot) in enumerate(shots.items()):
         progress(0.4 + 0.6 * count / len(shots), f"person {seed}: {name}")
         truth = render(person, shot)
-        shown = avatar.render(moved_alike(avatar, shot, size)).rgba[..., :3]
+        shown = avatar.render(moved_alike(avatar, shots[SOURCE], shot, size)).rgba[..., :3]
         for region, mask in regions(name, truth, source):
             score.matches["avatar"][region] = compared(shown, truth.rgb, mask)
             score.matches["still"][region] = compared(source.rgb, truth.rgb, mask)
@@ -116,17 +116,19 @@ def draw_views(person: Person, size: int) -> dict[str, Shot]:
     return shots
 
 
-def moved_alike(avatar: Avatar, shot: Shot, size: int) -> FrameRequest:
+def moved_alike(avatar: Avatar, source: Shot, shot: Shot, size: int) -> FrameRequest:
     """The frame in which the avatar does what the person does in a shot.
 
-    A fit knows the head's pose and resting face only nearly. So the same turn is asked for about the camera's axes, and
-    the facial actions are added to those that were fitted to the source, where the person's face is at rest.
+    A fit knows the head's pose and resting face only nearly. So the same turn as from the source is asked for about the
+    camera's axes, and what the facial actions change is added to those that were fitted.
     """
-    to_camera = shot.camera.world_to_camera[:3, :3]
-    turn = to_camera @ Rotation.from_euler("xyz", shot.rotation).as_matrix() @ to_camera.T
+    to_camera = source.camera.world_to_camera[:3, :3]
+    before, after = (Rotation.from_euler("xyz", each.rotation).as_matrix() for each in (source, shot))
+    turn = to_camera @ after @ before.T @ to_camera.T
     head = avatar.camera.world_to_camera[:3, :3] @ avatar.head_to_world[:3, :3]
     rotation = Rotation.from_matrix(head.T @ turn @ head).as_euler("xyz").astype(np.float32)
-    return FrameRequest(np.clip(avatar.coefficients + shot.coefficients, 0, 1), rotation, size=size)
+    coefficients = np.clip(avatar.coefficients + shot.coefficients - source.coefficients, 0, 1)
+    return FrameRequest(coefficients, rotation, size=size)
 
 
 def regions(name: str, truth: Picture, source: Picture) -> Iterator[tuple[str, Mask]]:

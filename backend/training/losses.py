@@ -28,3 +28,20 @@ def soft_dice(shares: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     common = (shares * target * weight).sum(dim=(0, 2, 3))
     both = ((shares.square() + target.square()) * weight).sum(dim=(0, 2, 3))
     return 1 - ((2 * common + 1) / (both + 1)).mean()
+
+
+def structural_similarity(one: Tensor, other: Tensor, window: int = 7) -> Tensor:
+    """[B, 1, H, W] structural similarity of pictures [B, 3, H, W] in [0, 1], mean over channels (Wang and others 2004).
+
+    Windows are square and even here: for learning, not for comparing with published numbers.
+    """
+
+    def mean(picture: Tensor) -> Tensor:
+        return F.avg_pool2d(picture, window, 1, window // 2, count_include_pad=False)
+
+    mine, theirs = mean(one), mean(other)
+    variance = mean(one.square()) - mine.square() + mean(other.square()) - theirs.square()
+    covariance = mean(one * other) - mine * theirs
+    first, second = 0.01**2, 0.03**2
+    luminance = (2 * mine * theirs + first) / (mine.square() + theirs.square() + first)
+    return (luminance * (2 * covariance + second) / (variance + second)).mean(dim=1, keepdim=True)

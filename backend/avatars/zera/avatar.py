@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from backend.avatars.file import contents_digest, write_limner
 from backend.avatars.head_mesh import head_mesh
 from backend.avatars.interface import Frame, FrameRequest, HeadMesh
+from backend.avatars.zera.completion import completion_network
 from backend.avatars.zera.data import Canvas, Person, SkinAppearance
 from backend.avatars.zera.relief import Shell
 from backend.avatars.zera.render import PersonRenderer
 from backend.avatars.zera.surface import PersonSurface, bake_texture
 from backend.capture.image import Picture
+from backend.networks.layer_completion import LayerCompletion
 from shared.camera import Camera
 
 PREVIEW_SIZE = 256
@@ -33,10 +36,13 @@ class ZeraAvatar:
 
     kind = "zera"
 
-    def __init__(self, person: Person, picture: Picture | None, device: torch.device) -> None:
+    def __init__(
+        self, person: Person, picture: Picture | None, device: torch.device, completion: LayerCompletion | None = None
+    ) -> None:
         self.person = person
         self.picture = picture
-        self._renderer = PersonRenderer(person, device)
+        self.completion = completion
+        self._renderer = PersonRenderer(person, device, completion)
 
     @property
     def camera(self) -> Camera:
@@ -66,12 +72,21 @@ class ZeraAvatar:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the person; the picture that they were made of plays no part in frames."""
-        return contents_digest(*self._parts)
+        """Of the person and the weights; the picture that they were made of plays no part in frames."""
+        learned = {} if self.completion is None else self.completion.state_dict()
+        return contents_digest(*self._parts, {name: tensor.cpu().numpy() for name, tensor in learned.items()})
 
     def render(self, request: FrameRequest) -> Frame:
         """Render one frame."""
         return self._renderer.render(request)
+
+    def view(self, request: FrameRequest, side: int) -> tuple[Tensor, float]:
+        """What the completion of a frame learns from; see ``PersonRenderer.view``."""
+        return self._renderer.view(request, side)
+
+    def without_weights(self) -> ZeraAvatar:
+        """The same person of the photograph's pixels alone."""
+        return ZeraAvatar(self.person, self.picture, self._renderer.device)
 
     def head_mesh(self) -> HeadMesh:
         """The fitted head and neck with 52 shape keys and a texture baked from the photograph."""
@@ -157,4 +172,4 @@ class ZeraAvatar:
             reference = description["reference"]
             picture = Picture(pictures["reference"], None, Path(reference["name"]), reference["sha256"],
                               (pictures["reference"].shape[1], pictures["reference"].shape[0]))  # fmt: skip
-        return cls(person, picture, device)
+        return cls(person, picture, device, completion_network())

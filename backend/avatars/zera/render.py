@@ -7,24 +7,29 @@ the posed surface by barycentric coordinates, its opacity is that of a thin band
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from backend.avatars.interface import FIRST_REFERENCE, Frame, FrameRequest
+from backend.avatars.zera.completion import HeadSurface, called_for, completed, depth_map, layer_view, parted, residual
 from backend.avatars.zera.data import Person
 from backend.avatars.zera.levels import CanvasLevels, Level
 from backend.avatars.zera.relief import Shell
 from backend.avatars.zera.skin_colour import IS_INSIDE, SkinColour
+from backend.capture.pncc import canonical_head
 from backend.capture.rasteriser import rasteriser
-from backend.compositing.layers import Samples, cover, merge, over, to_bytes
+from backend.compositing.layers import Layers, Samples, cover, merge, over, to_bytes
 from backend.head.model import NECK_BEGINS, bend
 from backend.head.normals import vertex_normals
 from backend.nerf.images import look_up, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
+from backend.networks.layer_completion import LayerCompletion
 from shared.camera import Camera
 
 HEAD_BAND, SHELL_BAND = 20.0, 12.0  # how far into a grazing angle surfaces stay solid
@@ -51,12 +56,37 @@ class Posed:
     body: NDArray[np.float64]
 
 
-class PersonRenderer:
-    """A person's constant tensors on one device, and frames of it."""
+@dataclass(frozen=True)
+class Drawn:
+    """Samples of a frame's surfaces.
 
-    def __init__(self, person: Person, device: torch.device) -> None:
+    Args:
+        head: of head and hair. torso: of the body.
+        surface: of the head model, what completion is told of it.
+    """
+
+    head: list[Samples]
+    torso: list[Samples]
+    surface: HeadSurface
+
+    def visible(self, pixels: int) -> tuple[Layers, Layers]:
+        """Head and torso, each where the other does not hide it."""
+        return merge(self.head, pixels, self.torso), merge(self.torso, pixels, self.head)
+
+
+class PersonRenderer:
+    """A person's constant tensors on one device, and frames of it.
+
+    Args:
+        person: who is drawn.
+        device: where.
+        completion: what adds to frames what the photograph did not show; ``None`` for its pixels alone.
+    """
+
+    def __init__(self, person: Person, device: torch.device, completion: LayerCompletion | None = None) -> None:
         self.person = person
         self.device = device
+        self.completion = None if completion is None else completion.to(device)
         self.canvas = CanvasLevels(person.canvas, device)
         model = person.model
         # the head model's faces down to the neck; the torso is the body shell's
@@ -95,25 +125,67 @@ class PersonRenderer:
         camera = (request.camera or self.person.camera).fitted(request.size)
         level = self.canvas.seen_by(camera, exact=request.camera is None)
         posed = self.posed(request)
-        both = request.quality == "final"
-        head = [
-            self._head_samples(posed, level, camera),
-            *self._shell_samples(self.person.hair, posed.hair, self._hair_source, level.hair, camera, both),
-        ]
-        torso = self._shell_samples(self.person.body, posed.body, self._body_source, level.body, camera, both)
+        drawn = self._drawn(request, camera, level, posed)
         height, width = camera.height, camera.width
-        person = merge(head + torso, height * width)
+        pixels = height * width
+        lifted = merge(drawn.head + drawn.torso, pixels)
+        added = self._completion_of(request, camera, posed, drawn)
+        person = lifted if added is None else completed(lifted, added)
         rgba = to_bytes(over(person, self._backdrop(request, level, camera)), height, width)
         extra = {}
-        if "head" in request.passes:
+        if "head" in request.passes or "torso" in request.passes:
             # where the torso hides the head it is cut out, so that head over torso is the whole
-            extra["head"] = to_bytes(over(merge(head, height * width, torso), None), height, width)
-        if "torso" in request.passes:
-            extra["torso"] = to_bytes(over(merge(torso, height * width), None), height, width)
+            head, torso = merge(drawn.head, pixels, drawn.torso), merge(drawn.torso, pixels)
+            if added is not None:
+                head, torso = parted(person, lifted, head, torso)
+            layers = {"head": head, "torso": torso}
+            extra = {
+                name: to_bytes(over(layer, None), height, width)
+                for name, layer in layers.items()
+                if name in request.passes
+            }
         if "mixer" in request.passes:  # one reference: all of the person comes from it
             extra["mixer"] = to_bytes(person.alpha[:, None] * self._tensor(FIRST_REFERENCE), height, width)
-        depth = person.depth.reshape(height, width).cpu().numpy() if "depth" in request.passes else None
+        depth = depth_map(person, height, width) if "depth" in request.passes else None
         return Frame(rgba, depth, **extra)
+
+    def view(self, request: FrameRequest, side: int) -> tuple[Tensor, float]:
+        """What completion sees of a frame without it, [16, h, w] with ``side`` as the longer side; and how far the
+        frame calls for it, 0..1.
+        """
+        camera = (request.camera or self.person.camera).fitted(request.size)
+        posed = self.posed(request)
+        drawn = self._drawn(request, camera, self.canvas.seen_by(camera, exact=request.camera is None), posed)
+        head, torso = drawn.visible(camera.height * camera.width)
+        view = layer_view(head, torso, drawn.surface, camera.height, camera.width, side)
+        return view, self._called_for(request, camera, posed)
+
+    def _completion_of(self, request: FrameRequest, camera: Camera, posed: Posed, drawn: Drawn) -> Tensor | None:
+        """[P, 4] what completion adds to a frame; ``None`` if nothing."""
+        called = 0.0 if self.completion is None else self._called_for(request, camera, posed)
+        if self.completion is None or called == 0:
+            return None
+        height, width = camera.height, camera.width
+        view = layer_view(*drawn.visible(height * width), drawn.surface, height, width, self.completion.config.side)
+        return called * residual(self.completion, view, self._source_view, height, width)
+
+    def _called_for(self, request: FrameRequest, camera: Camera, posed: Posed) -> float:
+        travel = np.linalg.norm(posed.expressed - self.person.source_vertices, axis=1)
+        return called_for(self.person, camera, request, travel)
+
+    @cached_property
+    def _source_view(self) -> Tensor:
+        """[16, h, w] the photograph's own pose and expression as completion sees it."""
+        assert self.completion is not None
+        return self.view(FrameRequest(), self.completion.config.side // 2)[0]
+
+    def _drawn(self, request: FrameRequest, camera: Camera, level: Level, posed: Posed) -> Drawn:
+        """The surfaces' samples."""
+        both = request.quality == "final"
+        head, surface = self._head_samples(posed, level, camera)
+        hair = self._shell_samples(self.person.hair, posed.hair, self._hair_source, level.hair, camera, both)
+        torso = self._shell_samples(self.person.body, posed.body, self._body_source, level.body, camera, both)
+        return Drawn([head, *hair], torso, surface)
 
     def _backdrop(self, request: FrameRequest, level: Level, camera: Camera) -> Tensor | None:
         """[P, 3] what stands behind the person; the photograph's plate only fits the photograph's camera."""
@@ -134,7 +206,9 @@ class PersonRenderer:
         """
         level = self.canvas.at(1.0)
         posed = self.posed(request)
-        colour, opacity = self.skin.colour(self.skin.attributes, torch.ones(len(posed.head), device=self.device), level)
+        colour, opacity, _ = self.skin.colour(
+            self.skin.attributes, torch.ones(len(posed.head), device=self.device), level
+        )
         found = [(posed.head, self._head_faces, colour.cpu().numpy(), opacity.cpu().numpy())]
         for shell, vertices, source, picture in (
             (self.person.hair, posed.hair, self._hair_source, level.hair),
@@ -209,12 +283,20 @@ class PersonRenderer:
             samples.append(Samples(pixel, depth, found[:, :3], opacity * surface_opacity(cosine, SHELL_BAND)))
         return samples
 
-    def _head_samples(self, posed: Posed, level: Level, camera: Camera) -> Samples:
+    def _head_samples(self, posed: Posed, level: Level, camera: Camera) -> tuple[Samples, HeadSurface]:
         """Samples of the posed head model, coloured from a level's pictures."""
         attributes = self.skin.attributes_in_pose(posed.head, posed.expressed, posed.shut)
         normals = vertex_normals(posed.head, self._head_faces)
-        pixel, depth, found, cosine = self._hits(posed.head, normals, self._head_faces, camera, attributes)
-        colour, on_person = self.skin.colour(found, cosine, level)
+        travel = np.linalg.norm(posed.expressed - self.person.source_vertices, axis=1, keepdims=True)
+        known = self._tensor(
+            np.concatenate([canonical_head()[1], normals @ camera.world_to_camera[:3, :3].T, travel], 1)
+        )
+        pixel, depth, everything, cosine = self._hits(
+            posed.head, normals, self._head_faces, camera, torch.cat([attributes, known], dim=1)
+        )
+        found, known = everything[:, : attributes.shape[1]], everything[:, attributes.shape[1] :]
+        colour, on_person, trust = self.skin.colour(found, cosine, level)
+        surface = HeadSurface(pixel, known[:, :3], F.normalize(known[:, 3:6], dim=1), trust, known[:, 6])
         in_mouth = pixel[found[:, IS_INSIDE] > 0.5].cpu().numpy()
         if len(in_mouth):
             fine, counted = self._fine_colours(posed, normals, attributes, level, camera, in_mouth)
@@ -226,7 +308,7 @@ class PersonRenderer:
         inner = cv2.erode(covered.reshape(camera.height, camera.width).cpu().numpy(), np.ones((3, 3), np.uint8))
         solid = torch.as_tensor(inner.reshape(-1), device=self.device)[pixel] > 0
         opacity = torch.where(solid, 1.0, surface_opacity(cosine, HEAD_BAND))
-        return Samples(pixel, depth, colour, opacity * on_person)
+        return Samples(pixel, depth, colour, opacity * on_person), surface
 
     def _fine_colours(
         self,
@@ -257,7 +339,7 @@ class PersonRenderer:
         window = Camera(closer @ camera.intrinsics, camera.world_to_camera, width * FINER, height * FINER)
         wanted = near[top : top + height, left : left + width].repeat(FINER, axis=0).repeat(FINER, axis=1) > 0
         ray, _, found, cosine = self._hits(posed.head, normals, self._head_faces, window, attributes, wanted)
-        colour, _ = self.skin.colour(found, cosine, level)
+        colour, _, _ = self.skin.colour(found, cosine, level)
         row, column = ray // window.width // FINER + top, ray % window.width // FINER + left
         pixel = row * camera.width + column
         total = torch.zeros(near.size, 4, device=self.device)

@@ -104,7 +104,7 @@ class SkinColour:
         attributes[:, FALLBACK] *= self._tensor(light_in_mouth(expressed))[:, None]
         return attributes
 
-    def colour(self, found: Tensor, cosine: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+    def colour(self, found: Tensor, cosine: Tensor, level: Level) -> tuple[Tensor, Tensor, Tensor]:
         """Colours of places on the head model.
 
         Args:
@@ -113,8 +113,8 @@ class SkinColour:
             level: the photograph's pictures, as coarse as that view.
 
         Returns:
-            [N, 3] sRGB 0..1, and [N] how much of it belongs to the person at all: what the photograph shows as
-            background is cut away.
+            [N, 3] sRGB 0..1, [N] how much of it belongs to the person at all: what the photograph shows as background
+            is cut away, and [N] how much of it the photograph shows: the rest is made up.
         """
         fallback, off_iris = found[:, FALLBACK], found[:, OFF_IRIS]
         eye, inside, socket = (found[:, column : column + 1] > 0.5 for column in (IS_EYE, IS_INSIDE, IS_SOCKET))
@@ -139,7 +139,7 @@ class SkinColour:
         shutting = found[:, SHUT].nonzero()[:, 0]
         if len(shutting):
             colour[shutting] = self._under_lids(found[shutting], colour[shutting], level)
-        return colour, cut[:, 4] * kept
+        return colour, cut[:, 4] * kept, trust[:, 0]
 
     @staticmethod
     def _under_lids(found: Tensor, colour: Tensor, level: Level) -> Tensor:

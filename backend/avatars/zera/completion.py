@@ -1,0 +1,168 @@
+"""Completion of a frame's layers by the network that learned it: views for it, and how far a frame calls for it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from backend.avatars.interface import FrameRequest
+from backend.avatars.zera.data import Person
+from backend.compositing.layers import Layers
+from backend.networks.layer_completion import (
+    CANONICAL,
+    CHANNELS,
+    DIVISOR,
+    HEAD,
+    MOST_TRAVEL,
+    NORMAL,
+    TORSO,
+    TRAVEL,
+    TRUST,
+    LayerCompletion,
+)
+from backend.weights import load_weights
+from shared.camera import Camera
+from shared.errors import LimnerError
+
+NAME = "layer_completion"
+FULL_TURN, FULL_TRAVEL = np.radians(8), 0.005  # radians and metres from which on a frame is completed altogether
+LOST_TURN = np.radians([55, 75])  # from where on it is seen from where the network never learned to look
+
+
+@dataclass(frozen=True)
+class HeadSurface:
+    """What is known of the head model's surface where a frame shows it or would show it without hair and clothes.
+
+    Args:
+        pixel: [N] int64 index into the flat picture.
+        canonical: [N, 3] coordinates in the mean head's box, -1..1.
+        normal: [N, 3] unit vectors by the camera's axes.
+        trust: [N] how far the photograph shows the place, 0..1.
+        travel: [N] metres by which the expression moved the place.
+    """
+
+    pixel: Tensor
+    canonical: Tensor
+    normal: Tensor
+    trust: Tensor
+    travel: Tensor
+
+
+@lru_cache(maxsize=1)
+def completion_network() -> LayerCompletion | None:
+    """The network, read once a process; ``None`` where no usable weights are, which is logged if they are damaged."""
+    try:
+        weights = load_weights(NAME)
+        return None if weights is None else LayerCompletion.restored(weights)
+    except LimnerError as refusal:
+        logging.getLogger(__name__).warning("%s Frames are drawn without it.", refusal)
+        return None
+
+
+def called_for(person: Person, camera: Camera, request: FrameRequest, travel: NDArray[np.floating]) -> float:
+    """How far a frame differs from the photograph, 0 (not at all: nothing is to be completed) to 1.
+
+    Args:
+        person: whose.
+        camera: the frame's.
+        request: the frame.
+        travel: [V] metres by which the expression moves the head's vertices.
+    """
+    head = person.head_to_world[:3, :3]
+    turned = camera.world_to_camera[:3, :3] @ head @ Rotation.from_euler("xyz", request.rotation).as_matrix()
+    turn = float(Rotation.from_matrix(turned @ (person.camera.world_to_camera[:3, :3] @ head).T).magnitude())
+    moved = min(max(turn / FULL_TURN, float(travel.max()) / FULL_TRAVEL), 1.0)
+    lost = float(np.clip((turn - LOST_TURN[0]) / (LOST_TURN[1] - LOST_TURN[0]), 0, 1))
+    return moved * moved * (3 - 2 * moved) * (1 - lost)
+
+
+def layer_view(head: Layers, torso: Layers, surface: HeadSurface, height: int, width: int, side: int) -> Tensor:
+    """What the network sees of a frame, see ``networks.layer_completion``.
+
+    Args:
+        head: the head's layer where the torso does not hide it. torso: the other way round.
+        surface: of the head model.
+        height, width: of the frame.
+        side: the longer side of the view, pixels.
+
+    Returns:
+        [16, h, w]
+    """
+    maps = torch.zeros(height * width, CHANNELS, device=head.rgb.device)
+    for place, layer in ((HEAD, head), (TORSO, torso)):
+        maps[:, place] = torch.cat([layer.rgb, layer.alpha[:, None]], dim=1)
+    maps[surface.pixel, CANONICAL] = surface.canonical
+    maps[surface.pixel, NORMAL] = surface.normal
+    maps[surface.pixel, TRUST] = surface.trust
+    maps[surface.pixel, TRAVEL] = (surface.travel / MOST_TRAVEL).clamp(0, 1)
+    scale = side / max(height, width)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    picture = maps.T.reshape(1, CHANNELS, height, width)
+    if scale < 1:
+        return F.interpolate(picture, size, mode="area")[0]
+    return F.interpolate(picture, size, mode="bilinear", align_corners=False)[0]
+
+
+@torch.inference_mode()
+def residual(network: LayerCompletion, view: Tensor, source: Tensor, height: int, width: int) -> Tensor:
+    """[H W, 4] what the network adds to a frame's premultiplied colours and alpha.
+
+    Args:
+        network: whose sides are ``config.side``.
+        view: [16, h, w] of the frame. source: [16, h/2, w/2] of the photograph's own pose.
+        height, width: of the frame.
+    """
+    tall, wide = view.shape[1:]
+    taller, wider = (-(-length // DIVISOR) * DIVISOR for length in (tall, wide))
+    padded = F.pad(view, (0, wider - wide, 0, taller - tall))[None]
+    beside = F.pad(source, (0, wider // 2 - source.shape[2], 0, taller // 2 - source.shape[1]))[None]
+    found = network(padded, beside)[:, :, :tall, :wide]
+    return F.interpolate(found, (height, width), mode="bilinear", align_corners=False)[0].reshape(4, -1).T
+
+
+def completed(person: Layers, added: Tensor) -> Layers:
+    """Layers with a residual [P, 4] on their premultiplied colour and alpha."""
+    alpha = (person.alpha + added[:, 3]).clamp(0, 1)
+    rgb = torch.minimum((person.rgb + added[:, :3]).clamp(min=0), alpha[:, None])
+    return Layers(rgb, alpha, person.depth)
+
+
+def parted(whole: Layers, person: Layers, head: Layers, torso: Layers) -> tuple[Layers, Layers]:
+    """Head and torso of a completed person, such that head over torso is the person.
+
+    What is new belongs to the layer that is there already, and to the head where none is.
+
+    Args:
+        whole: the completed person. person: before that.
+        head: before that, where the torso does not hide it. torso: all of it.
+    """
+    share = torch.where(person.alpha > 0.01, head.alpha / person.alpha.clamp(min=0.01), 1.0).clamp(max=1)
+    alpha = share * whole.alpha
+    rgb = (head.rgb + share[:, None] * (whole.rgb - person.rgb)).clamp(min=0)
+    above = Layers(torch.minimum(rgb, torch.minimum(whole.rgb, alpha[:, None])), alpha, head.depth)
+    left = 1 - alpha
+    seen = left > 0.02  # of the torso; elsewhere it stays as it was
+    thin = left.clamp(min=0.02)
+    below = torch.cat([whole.rgb - above.rgb, (whole.alpha - alpha)[:, None]], dim=1) / thin[:, None]
+    below = torch.where(seen[:, None], below, torch.cat([torso.rgb, torso.alpha[:, None]], dim=1)).clamp(0, 1)
+    return above, Layers(below[:, :3], below[:, 3], torso.depth)
+
+
+def depth_map(person: Layers, height: int, width: int) -> NDArray[np.float32]:
+    """[H, W] metres along the camera's axis, ``inf`` where nobody is; what was completed is as deep as what is near."""
+    depth = person.depth.reshape(height, width).cpu().numpy()
+    solid = (person.alpha >= 0.5).reshape(height, width).cpu().numpy()
+    known = np.isfinite(depth)
+    if (solid & ~known).any() and known.any():
+        nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        depth = depth[tuple(nearest)]
+    return np.where(solid, depth, np.float32(np.inf))

@@ -1,0 +1,106 @@
+"""Completion of lifted layers: from what the photograph showed of a person to what it did not show.
+
+A renderer that lifts a photograph's pixels knows where they went, and where it had to make colours up: beside a turned
+head, behind hair, between opening lips. This network sees the frame's layers with the trust that each pixel deserves,
+and those of the photograph itself, and adds a residual to the person's colour and opacity. Its last layer begins at
+zero, so that fresh weights change nothing. An encoder and a decoder with skips (Ronneberger and others 2015) work at
+half of the frame's resolution, to which blocks of 2x2 pixels are folded (Shi and others 2016, sub-pixel convolution).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from backend.networks.resnet import BasicBlock
+from backend.weights import Weights
+
+# channels of a view, 0 where there is nothing; those from SIGNED on of the head model's surface
+HEAD, TORSO = slice(0, 4), slice(4, 8)  # premultiplied sRGB and alpha, each where the other does not hide it
+TRUST, TRAVEL = 8, 9  # how far the photograph shows the place; how far expression moved it, 1 for MOST_TRAVEL
+SIGNED = slice(10, 16)  # in [-1, 1], the others in [0, 1]
+CANONICAL, NORMAL = slice(10, 13), slice(13, 16)  # place in the mean head's box; by the camera's axes
+CHANNELS = 16
+MOST_TRAVEL = 0.02  # metres
+RGBA = 4
+DIVISOR = 16  # of a view's sides
+
+
+@dataclass(frozen=True)
+class LayerCompletionConfig:
+    """Sizes.
+
+    Args:
+        widths: channels at half of the view's resolution, a quarter and so on.
+        depths: blocks at each of them, on the way down; the way up has one.
+        side: longer side of the views that it was trained on, pixels.
+    """
+
+    widths: tuple[int, ...] = (32, 64, 96, 160)
+    depths: tuple[int, ...] = (0, 2, 2, 3)
+    side: int = 256
+
+
+class LayerCompletion(nn.Module):
+    """Encoder and decoder."""
+
+    def __init__(self, config: LayerCompletionConfig) -> None:
+        super().__init__()
+        self.config = config
+        first, *_ = config.widths
+        self.stem = nn.Sequential(
+            nn.Conv2d(5 * CHANNELS, first, 3, padding=1, bias=False), nn.BatchNorm2d(first), nn.ReLU()
+        )
+        self.down, self.up, self.joins = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        inputs = first
+        for level, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
+            blocks = [
+                BasicBlock(inputs if block == 0 else width, width, 2 if block == 0 and level else 1, 1)
+                for block in range(depth)
+            ]
+            self.down.append(nn.Sequential(*blocks))
+            inputs = width
+        for width in reversed(config.widths[:-1]):
+            self.joins.append(nn.Conv2d(inputs, width, 1))
+            self.up.append(BasicBlock(width, width, 1, 1))
+            inputs = width
+        self.head = nn.Conv2d(inputs, 4 * RGBA, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @classmethod
+    def restored(cls, weights: Weights) -> LayerCompletion:
+        """The network of those weights, ready for use.
+
+        Raises:
+            LimnerError: ``WEIGHTS_UNREADABLE`` where they do not fit together.
+        """
+        try:
+            network = cls(LayerCompletionConfig(**weights.config))
+            network.load_state_dict(dict(weights.tensors))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise weights.unfit(str(error)) from error
+        return network.eval().requires_grad_(False)
+
+    def forward(self, view: Tensor, source: Tensor) -> Tensor:
+        """What to add to the person's premultiplied colour and alpha.
+
+        Args:
+            view: [B, 16, H, W] of the frame, sides divisible by ``DIVISOR``.
+            source: [B, 16, H/2, W/2] of the photograph's own pose and expression.
+
+        Returns:
+            [B, 4, H, W] in about [-1, 1].
+        """
+        maps = [self.stem(torch.cat([F.pixel_unshuffle(view, 2), source], dim=1))]
+        maps[0] = self.down[0](maps[0])
+        for stage in list(self.down)[1:]:
+            maps.append(stage(maps[-1]))
+        hidden = maps.pop()
+        for join, block in zip(self.joins, self.up, strict=True):
+            skip = maps.pop()
+            hidden = block(skip + F.interpolate(join(hidden), skip.shape[-2:], mode="bilinear", align_corners=False))
+        return F.pixel_shuffle(self.head(hidden), 2)
