@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from functools import lru_cache
-
 import cv2
 import numpy as np
 import torch
@@ -13,22 +10,15 @@ from torch import Tensor
 
 from backend.capture.head_frame import HeadFrame, face_map
 from backend.networks.face_parsing import FaceParsing, parsing_input
-from backend.weights import load_weights
-from shared.errors import LimnerError
+from backend.weights import network_in_use
 
 NAME = "face_parsing"
 FINER = 4 / 3  # than the network was trained on: held-out hair and faces are found better so
 
 
-@lru_cache(maxsize=1)
 def parsing_network() -> FaceParsing | None:
-    """The network, read once a process; ``None`` where no usable weights are, which is logged if they are damaged."""
-    try:
-        weights = load_weights(NAME)
-        return None if weights is None else FaceParsing.restored(weights)
-    except LimnerError as refusal:
-        logging.getLogger(__name__).warning("%s Faces are parsed without it.", refusal)
-        return None
+    """The network; ``None`` where no usable weights are."""
+    return network_in_use(NAME, FaceParsing.restored)
 
 
 def parsed(

@@ -23,12 +23,13 @@ from shared.progress import Progress, part, silent
 from . import metrics
 from .contact_sheet import contact_sheet
 from .people_score import Match, PersonScore, write_report
-from .reconstruction import reconstructed
+from .reconstruction import AVATAR, avatars_compared
 
 PORTRAIT_HEIGHT = 0.44  # metres that a picture spans: head and shoulders
 PERFECT = 99.0  # decibels, for infinity, which JSON does not have
 LEAST_REGION = 30.0  # pixels of a mouth or of lids that are worth a number
 SOURCE, JAW, BLINK = "source", "jaw open", "blink"
+STILL = "still"  # the source in everything's stead
 BROWS_UP = {"browInnerUp": 0.7, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7}
 SMILE = {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.4, "cheekSquintRight": 0.4}
 # degrees that the head bows and turns to its left, and facial actions; the source's face is at rest
@@ -83,20 +84,27 @@ def score_person(seed: int, sheet: Path, size: int, progress: Progress) -> Perso
     person = make_person(seed)
     shots = draw_views(person, size)
     source = render(person, shots[SOURCE])
-    avatar = reconstructed(source.rgb, str(seed), part(progress, 0.05, 0.4))
-    score = PersonScore(seed, dict(person.style), matches={"avatar": {}, "still": {}})
+    avatars = avatars_compared(source.rgb, str(seed), part(progress, 0.05, 0.4))
+    score = PersonScore(seed, dict(person.style), matches={**{method: {} for method in avatars}, STILL: {}})
     pictures = []
     for count, (name, shot) in enumerate(shots.items()):
         progress(0.4 + 0.6 * count / len(shots), f"person {seed}: {name}")
         truth = render(person, shot)
-        shown = avatar.render(moved_alike(avatar, shots[SOURCE], shot, size)).rgba[..., :3]
+        shown = {
+            method: avatar.render(moved_alike(avatar, shots[SOURCE], shot, size)).rgba[..., :3]
+            for method, avatar in avatars.items()
+        }
         for region, mask in regions(name, truth, source):
-            score.matches["avatar"][region] = compared(shown, truth.rgb, mask)
-            score.matches["still"][region] = compared(source.rgb, truth.rgb, mask)
-        difference = np.minimum(4 * np.abs(shown.astype(np.int16) - truth.rgb), 255).astype(np.uint8)
-        note = f"avatar: {score.matches['avatar'][name].psnr:.2f} dB\nstill: {score.matches['still'][name].psnr:.2f} dB"
-        pictures += [(truth.rgb, name, True), (shown, note, True), (difference, "difference, 4 times", True)]
-    contact_sheet(pictures, sheet, columns=6)
+            for method, picture in {**shown, STILL: source.rgb}.items():
+                score.matches[method][region] = compared(picture, truth.rgb, mask)
+        pictures.append((truth.rgb, name, True))
+        for method, picture in shown.items():
+            note = f"{method}\n{score.matches[method][name].psnr:.2f} dB"
+            pictures.append((picture, note, True))
+        difference = np.minimum(4 * np.abs(shown[AVATAR].astype(np.int16) - truth.rgb), 255).astype(np.uint8)
+        note = f"avatar: difference, 4 times\nstill: {score.matches[STILL][name].psnr:.2f} dB"
+        pictures.append((difference, note, True))
+    contact_sheet(pictures, sheet, columns=8)
     return score
 
 

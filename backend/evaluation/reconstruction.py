@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from backend.avatars.interface import Avatar
-from shared.progress import Progress
+from backend.weights import without_weights
+from shared.progress import Progress, part
+
+AVATAR, WITHOUT_WEIGHTS = "avatar", "without weights"
+
+
+def avatars_compared(picture: NDArray[np.uint8], name: str, progress: Progress) -> dict[str, Avatar]:
+    """The avatar of the person on a picture as users get it, and without weights; see :func:`reconstructed`."""
+    made = {AVATAR: reconstructed(picture, name, part(progress, 0.0, 0.5))}
+    with without_weights():
+        made[WITHOUT_WEIGHTS] = reconstructed(picture, name, part(progress, 0.5, 1.0))
+    return made
 
 
 def reconstructed(picture: NDArray[np.uint8], name: str, progress: Progress) -> Avatar:

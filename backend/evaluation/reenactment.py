@@ -22,7 +22,7 @@ from shared.progress import Progress, part, silent
 
 from . import metrics
 from .contact_sheet import contact_sheet
-from .reconstruction import reconstructed
+from .reconstruction import AVATAR, avatars_compared
 from .reenactment_score import FilmScore, likeness, write_report
 
 FILM_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
@@ -81,20 +81,22 @@ def score_film(film: Path, sheet: Path, seconds: float | None, size: int, progre
     face = track_face(_beginning(film, seconds), part(progress, 0.0, 0.3))
     reference = reference_index(face)
     picture = next(frame.rgb for index, frame in enumerate(stream_frames(film)) if index == reference)
-    avatar = reconstructed(picture, film.stem, part(progress, 0.3, 0.4))
+    avatars = avatars_compared(picture, film.stem, part(progress, 0.3, 0.45))
+    avatar = avatars[AVATAR]
     camera = avatar.camera
     head = KnownHead(avatar.neutral, camera.intrinsics[0, 0] / max(camera.width, camera.height))
-    track = track_head(face, head, part(progress, 0.4, 0.45))
+    track = track_head(face, head, part(progress, 0.45, 0.5))
     chosen = sampled(face.times)
     truth = [
         _resized(frame.rgb, camera.fitted(size))
         for index, frame in enumerate(_beginning(film, seconds))
         if index in chosen
     ]
-    shown = {
-        "avatar": drive(avatar, track, chosen, reference, size, part(progress, 0.45, 0.9)),
-        STILL: [_resized(picture, camera.fitted(size))] * len(chosen),
-    }
+    shown = {}
+    for count, (method, each) in enumerate(avatars.items()):
+        inner = part(progress, 0.5 + 0.2 * count, 0.7 + 0.2 * count)
+        shown[method] = drive(each, track, chosen, reference, size, inner)
+    shown[STILL] = [_resized(picture, camera.fitted(size))] * len(chosen)
     points = [_points(frame) for frame in truth]
     score = FilmScore(film.name, None, float(face.times[reference]), len(chosen), int(np.count_nonzero(~face.seen)))
     for count, (name, frames) in enumerate(shown.items()):

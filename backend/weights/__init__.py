@@ -7,10 +7,14 @@ whoever asks for it does without.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,6 +26,8 @@ from shared.storage import written_whole
 
 FOLDER = Path(__file__).parent
 FORMAT_VERSION = 1
+Network = TypeVar("Network")
+_in_use: ContextVar[bool] = ContextVar("whether weights are in use", default=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +49,39 @@ class Weights:
     def unfit(self, reason: str) -> LimnerError:
         """The refusal of weights whose tensors do not make the network that their configuration describes."""
         return _unreadable(self.path, reason.split("\n")[0])
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Do without them for as long as this lasts, in this thread: for comparing."""
+    before = _in_use.set(False)
+    try:
+        yield
+    finally:
+        _in_use.reset(before)
+
+
+def network_in_use(name: str, restored: Callable[[Weights], Network]) -> Network | None:
+    """The network of the weights of that name, read once a process.
+
+    Args:
+        name: of the weights.
+        restored: makes the network; raises what :meth:`Weights.unfit` gives where they do not fit.
+
+    Returns:
+        ``None`` where no usable weights are, which is logged if they are damaged.
+    """
+    return _read_network(name, restored, FOLDER) if _in_use.get() else None
+
+
+@lru_cache
+def _read_network(name: str, restored: Callable[[Weights], Network], folder: Path) -> Network | None:
+    try:
+        weights = load_weights(name, folder)
+        return None if weights is None else restored(weights)
+    except LimnerError as refusal:
+        logging.getLogger(__name__).warning("%s Limner does without them.", refusal)
+        return None
 
 
 def weights_file(name: str, folder: Path = FOLDER) -> Path:

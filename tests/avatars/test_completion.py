@@ -11,9 +11,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from backend import weights
 from backend.avatars.interface import FrameRequest
-from backend.avatars.zera import completion
 from backend.avatars.zera.avatar import ZeraAvatar
+from backend.avatars.zera.completion import completion_network
 from backend.networks.layer_completion import LayerCompletion, LayerCompletionConfig
 from shared.arkit import ARKIT_INDEX
 
@@ -40,7 +41,7 @@ def premultiplied(rgba: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def test_what_the_photograph_shows_stays(avatar: ZeraAvatar) -> None:
-    plain = avatar.without_weights().render(ALONE).rgba
+    plain = avatar.without_completion().render(ALONE).rgba
     assert np.array_equal(completed(avatar, red=-0.5, alpha=-0.5).render(ALONE).rgba, plain)
 
 
@@ -48,18 +49,18 @@ def test_a_turned_or_moved_face_is_completed(avatar: ZeraAvatar) -> None:
     talking = np.array(avatar.coefficients)
     talking[ARKIT_INDEX["jawOpen"]] += 0.5
     for request in (TURNED, replace(ALONE, coefficients=talking)):
-        plain = premultiplied(avatar.without_weights().render(request).rgba)
+        plain = premultiplied(avatar.without_completion().render(request).rgba)
         shown = premultiplied(completed(avatar, red=-0.2).render(request).rgba)
         red = plain[..., 0] > 0.25
         assert np.allclose((shown - plain)[red], [-0.2, 0, 0, 0], atol=0.02)
     hardly = replace(ALONE, rotation=np.radians([0, 0, 0.2]))
-    plain, shown = (each.render(hardly).rgba for each in (avatar.without_weights(), completed(avatar, red=-0.2)))
+    plain, shown = (each.render(hardly).rgba for each in (avatar.without_completion(), completed(avatar, red=-0.2)))
     assert np.abs(premultiplied(shown) - premultiplied(plain)).max() < 0.01
 
 
 def test_no_opinion_on_the_back_of_the_head(avatar: ZeraAvatar) -> None:
     away = replace(ALONE, rotation=np.radians([0, 0, 80.0]))
-    plain = avatar.without_weights().render(away).rgba
+    plain = avatar.without_completion().render(away).rgba
     assert np.array_equal(completed(avatar, red=-0.2).render(away).rgba, plain)
 
 
@@ -84,21 +85,16 @@ def test_any_shape_of_picture(avatar: ZeraAvatar) -> None:
 
 
 def test_frames_with_other_weights_are_other_frames(avatar: ZeraAvatar) -> None:
-    found = {each.fingerprint for each in (avatar.without_weights(), completed(avatar), completed(avatar, red=0.1))}
+    found = {each.fingerprint for each in (avatar.without_completion(), completed(avatar), completed(avatar, red=0.1))}
     assert len(found) == 3
-    assert avatar.without_weights().fingerprint == avatar.without_weights().fingerprint
+    assert avatar.without_completion().fingerprint == avatar.without_completion().fingerprint
 
 
 def test_damaged_weights_are_reported_and_not_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "layer_completion.safetensors").write_bytes(b"no weights")
-    load = completion.load_weights
-    monkeypatch.setattr(completion, "load_weights", lambda name: load(name, tmp_path))
-    completion.completion_network.cache_clear()
-    try:
-        with caplog.at_level(logging.WARNING):
-            assert completion.completion_network() is None
-    finally:
-        completion.completion_network.cache_clear()
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    with caplog.at_level(logging.WARNING):
+        assert completion_network() is None
     assert "WEIGHTS_UNREADABLE" in caplog.text and "without" in caplog.text

@@ -9,27 +9,33 @@ import numpy as np
 import pytest
 import torch
 
-from backend.capture import face_parser
+from backend import weights
 from backend.capture.detection import detect_face
 from backend.capture.face_parser import NAME, parsed, parsing_network
 from backend.capture.masks import segment
 from backend.networks.face_parsing import FaceParsing, FaceParsingConfig
-from backend.weights import Weights, load_weights, save_weights, weights_file
+from backend.weights import Weights, save_weights, weights_file, without_weights
 from tests.capture.media import found
 
 
 @pytest.fixture
-def weights_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def weights_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder that weights are read from instead of Limner's own."""
-    monkeypatch.setattr(face_parser, "load_weights", lambda name: load_weights(name, tmp_path))
-    parsing_network.cache_clear()
-    yield tmp_path
-    parsing_network.cache_clear()
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    return tmp_path
 
 
 def test_absent_weights_are_no_fault(weights_from: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert parsing_network() is None
     assert not caplog.records
+
+
+def test_weights_are_done_without_for_a_while() -> None:
+    before = parsing_network()
+    assert before is not None
+    with without_weights():
+        assert parsing_network() is None
+    assert parsing_network() is before
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", None])
@@ -66,7 +72,6 @@ def test_shipped_weights_parse_a_person_never_trained_on() -> None:
     from backend.people.studio import studio_shot
     from backend.training.parsing_crops import CLASS_NAMES, class_shares
 
-    parsing_network.cache_clear()
     assert parsing_network() is not None
     common, either = np.zeros(len(CLASS_NAMES)), np.zeros(len(CLASS_NAMES))
     for seed, yaw in ((1_000_200, 0), (1_000_204, 25)):

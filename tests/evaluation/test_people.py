@@ -47,12 +47,12 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[PersonScore, Tilte
     folder = tmp_path_factory.mktemp("people")
     made: list[TiltedAvatar] = []
 
-    def reconstructed(picture: np.ndarray, name: str, progress: object) -> TiltedAvatar:
+    def avatars_compared(picture: np.ndarray, name: str, progress: object) -> dict[str, TiltedAvatar]:
         made.append(TiltedAvatar(picture))
-        return made[0]
+        return {people.AVATAR: made[0]}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(people, "reconstructed", reconstructed)
+        patch.setattr(people, "avatars_compared", avatars_compared)
         (score,) = people.evaluate_people([SEED], folder, SIZE)
     return score, made[0], folder
 

@@ -84,7 +84,7 @@ class ZeraAvatar:
         """What the completion of a frame learns from; see ``PersonRenderer.view``."""
         return self._renderer.view(request, side)
 
-    def without_weights(self) -> ZeraAvatar:
+    def without_completion(self) -> ZeraAvatar:
         """The same person of the photograph's pixels alone."""
         return ZeraAvatar(self.person, self.picture, self._renderer.device)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -29,9 +27,8 @@ from backend.networks.layer_completion import (
     TRUST,
     LayerCompletion,
 )
-from backend.weights import load_weights
+from backend.weights import network_in_use
 from shared.camera import Camera
-from shared.errors import LimnerError
 
 NAME = "layer_completion"
 FULL_TURN, FULL_TRAVEL = np.radians(8), 0.005  # radians and metres from which on a frame is completed altogether
@@ -57,15 +54,9 @@ class HeadSurface:
     travel: Tensor
 
 
-@lru_cache(maxsize=1)
 def completion_network() -> LayerCompletion | None:
-    """The network, read once a process; ``None`` where no usable weights are, which is logged if they are damaged."""
-    try:
-        weights = load_weights(NAME)
-        return None if weights is None else LayerCompletion.restored(weights)
-    except LimnerError as refusal:
-        logging.getLogger(__name__).warning("%s Frames are drawn without it.", refusal)
-        return None
+    """The network; ``None`` where no usable weights are."""
+    return network_in_use(NAME, LayerCompletion.restored)
 
 
 def called_for(person: Person, camera: Camera, request: FrameRequest, travel: NDArray[np.floating]) -> float:
