@@ -249,7 +249,7 @@ def test_a_full_disk_is_named_and_leaves_nothing_partial(tmp_path: Path, name: s
     # a limit on the size of any one file fails a write in the middle just as a full disk does, and needs no rights
     run = subprocess.run(
         [sys.executable, "-c", FULL_DISK, "20000", str(tmp_path / name), passes],
-        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, timeout=400, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert run.stdout.strip() == "DISK_FULL", run.stderr
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -277,7 +277,7 @@ def test_two_thousand_frames_take_no_more_memory_than_two_hundred(tmp_path: Path
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     before = peak_kib(200)
-    assert peak_kib(2000) - before < 8 * 1024
+    assert peak_kib(2000) - before < 16 * 1024  # the frames kept would take 28 MiB
 
 
 def test_backgrounds_in_words(tmp_path: Path) -> None:

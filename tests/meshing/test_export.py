@@ -75,7 +75,7 @@ def imported(blender: Path, path: Path, *frames: int) -> dict[str, Any]:
     """What a real Blender finds in a file."""
     command = [str(blender / "bin/python"), str(Path(__file__).with_name("blender_import.py")), str(path)]
     done = subprocess.run(
-        command + [str(frame) for frame in frames], capture_output=True, text=True, timeout=60, check=False
+        command + [str(frame) for frame in frames], capture_output=True, text=True, timeout=400, check=False
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("REPORT ")]
     assert lines, done.stdout[-2000:] + done.stderr[-2000:]

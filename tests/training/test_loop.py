@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -29,7 +30,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def test_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.training.toy", str(tmp_path / "killed"), "8"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    assert subprocess.run(command, cwd=ROOT, env=environment, timeout=120).returncode == -9
+    assert subprocess.run(command, cwd=ROOT, env=environment, timeout=400).returncode == -9
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums are the same only in the same order
     try:
@@ -90,12 +91,13 @@ def test_only_better_weights_come_into_use(tmp_path: Path) -> None:
 def test_two_processes_learn_together(tmp_path: Path) -> None:
     """Under torchrun's variables, both ranks step in agreement and only the first writes."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
-    environment["MASTER_PORT"] = "29517"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        environment["MASTER_PORT"] = str(free.getsockname()[1])
     command = [sys.executable, "-m", "tests.training.toy", str(tmp_path), "-1"]
     both = [
         subprocess.Popen(command, cwd=ROOT, env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in (0, 1)
     ]
-    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    assert [process.wait(timeout=400) for process in both] == [0, 0]
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 3
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 9
