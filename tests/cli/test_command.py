@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 from PIL import Image
 
 from backend.avatars.interface import PASS_NAMES
-from backend.cli import posed
+from backend.cli import main, posed
 from shared.arkit import ARKIT_INDEX
 from shared.motion import MotionClip
 
@@ -24,19 +23,24 @@ from .drawn_avatar import DrawnAvatar, write_tone
 ROOT = Path(__file__).parents[2]
 
 
-def limner(*arguments: object, cwd: Path = ROOT, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def limner(*arguments: object, cwd: Path = ROOT, timeout: float = 400) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "backend", *(str(argument) for argument in arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout, env=environment)
 
 
-def test_help_comes_at_once() -> None:
-    seconds = []
-    for _ in range(5):  # the machine may be busy with something else; one good time is enough
-        start = time.monotonic()
-        done = limner("--help")
-        seconds.append(time.monotonic() - start)
-    assert min(seconds) < 0.3
+def test_help_waits_for_nothing_slow() -> None:
+    program = (
+        "import sys; sys.argv = ['limner', '--help']; import backend.cli\n"
+        "try: backend.cli.main()\nexcept SystemExit: print(*sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    slow = {"torch", "numpy", "mediapipe", "anny", "scipy", "cv2", "av", "zmq"}
+    assert not slow & set(told.splitlines()[-1].split())
+
+
+def test_help_names_the_commands() -> None:
+    done = limner("--help")
     assert done.returncode == 0
     for command in ("doctor", "serve", "reconstruct", "animate", "render", "mesh"):
         assert command in done.stdout
@@ -117,18 +121,39 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code"), REFUSED, ids=[" ".join(arguments) for arguments, _ in REFUSED])
-def test_a_refused_input_ends_with_3_and_says_why(tmp_path: Path, arguments: list[str], code: str) -> None:
-    bad_inputs(tmp_path)
-    before = sorted(os.listdir(tmp_path))
-    done = limner(*arguments, cwd=tmp_path)
-    assert done.returncode == 3, done.stderr
-    assert done.stdout == ""
-    title, cause, remedy = done.stderr.strip().splitlines()
+def assert_refused(status: int, output: str, told: str, code: str) -> None:
+    """Nothing was said but code, cause and remedy."""
+    assert status == 3, told
+    assert output == ""
+    title, cause, remedy = told.strip().splitlines()
     assert title == f"limner: {code}"
     assert cause.startswith("  cause:  ") and len(cause) > 20
     assert remedy.startswith("  remedy: ") and len(remedy) > 20
+
+
+@pytest.mark.parametrize(("arguments", "code"), REFUSED, ids=[" ".join(arguments) for arguments, _ in REFUSED])
+def test_a_refused_input_says_why_and_leaves_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: str,
+) -> None:
+    bad_inputs(tmp_path)
+    before = sorted(os.listdir(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # pytest keeps its own
+    status = main(arguments)
+    assert_refused(status, *capsys.readouterr(), code)
     assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("number", [4, 9, 12], ids=lambda number: " ".join(REFUSED[number][0]))
+def test_a_process_that_refuses_ends_with_3_and_is_as_quiet(tmp_path: Path, number: int) -> None:
+    bad_inputs(tmp_path)
+    arguments, code = REFUSED[number]
+    done = limner(*arguments, cwd=tmp_path)
+    assert_refused(done.returncode, done.stdout, done.stderr, code)
 
 
 def test_programs_get_json_lines(tmp_path: Path) -> None:
@@ -168,8 +193,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("name", ["frames", "film.mp4"])
+@pytest.mark.parametrize(("name", "number"), [("frames", signal.SIGTERM), ("film.mp4", signal.SIGINT)])
 def test_ctrl_c_leaves_nothing_partial(tmp_path: Path, name: str, number: signal.Signals) -> None:
     (tmp_path / "a.limner").write_bytes(b"stands for an avatar")
     MotionClip.still(1000).save(tmp_path / "clip.npz")
@@ -184,7 +208,7 @@ def test_ctrl_c_leaves_nothing_partial(tmp_path: Path, name: str, number: signal
             break
     process.send_signal(number)
     rest = process.stderr.read()
-    assert process.wait(timeout=20) == 130, rest
+    assert process.wait(timeout=60) == 130, rest
     assert "interrupted" in rest and "Traceback" not in rest
     left = [path.name for path in tmp_path.rglob("*") if path.is_file() and path.parent != tmp_path]
     assert not [found for found in left if not found.endswith(".png")]
