@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .minimal_filtering import toom_cook
-from .packed_convolution import product
+from .packed_convolution import onednn_computes, product
 from .pixel_sums import PixelSums
 
 ALGORITHM = toom_cook(3)
@@ -57,7 +57,7 @@ class TiledConvolution(nn.Module):
         biases = torch.einsum("l,k,o->lko", ones, ones, bias.detach().double())
         self.register_buffer("bias", biases.flatten().to(dtype), persistent=False)
         grouped = kernels.reshape(-1, weight.shape[1], 1, 1).to(dtype)
-        self._packed = torch.backends.mkldnn.is_available()
+        self._packed = onednn_computes(grouped, dtype)
         if self._packed:  # laid out once for oneDNN, which else does it at every call
             grouped = torch.ops.mkldnn._reorder_convolution_weight(
                 grouped, [0, 0], [1, 1], [1, 1], PRODUCTS**2, [1, PRODUCTS**2 * weight.shape[1], 4, 32]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from backend.networks.deeplab import DeepLabConfig
 from backend.networks.image_to_plane import ImageToPlane, ImageToPlaneConfig, with_coordinates
 from backend.networks.mix_transformer import BlockConfig
+from backend.networks.packed_convolution import onednn_computes
 from backend.networks.prepared_image_to_plane import PreparedImageToPlane
 from backend.networks.resnet import ResNetConfig
 
@@ -69,6 +70,7 @@ def test_prepared_is_the_network() -> None:
     torch.testing.assert_close(made, network(image), atol=1e-5, rtol=0)
 
 
+@pytest.mark.skipif(not onednn_computes(torch.empty(0), torch.bfloat16), reason="no bfloat16 on this processor")
 def test_prepared_in_half_precision_keeps_forty_decibels() -> None:
     network = _drawn(SMALL)
     image = torch.randn(1, 3, 64, 64)

@@ -18,6 +18,7 @@ from backend.networks.mix_transformer import (
     PatchEmbedding,
     SpatialReductionAttention,
 )
+from backend.networks.packed_convolution import onednn_computes
 from backend.networks.prepared_mix_transformer import PreparedBlock
 
 
@@ -87,6 +88,7 @@ def test_prepared_is_the_block(reduction: int, size: tuple[int, int], monkeypatc
     torch.testing.assert_close(image, before, atol=0, rtol=0)
 
 
+@pytest.mark.skipif(not onednn_computes(torch.empty(0), torch.bfloat16), reason="no bfloat16 on this processor")
 def test_prepared_in_half_precision_keeps_forty_decibels() -> None:
     block = _drawn(MixTransformerBlock(BlockConfig(dim=16, heads=2, expansion=2, reduction=2)))
     image = torch.randn(1, 16, 8, 8).contiguous(memory_format=torch.channels_last)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from backend.nerf.triplane import planes_from_channels
 from backend.networks.image_to_plane import ImageToPlane, ImageToPlaneConfig, with_coordinates
+from backend.networks.packed_convolution import onednn_computes
 from backend.networks.prepared_image_to_plane import PreparedImageToPlane
 from tests.parity.fixtures import Parity
 
@@ -83,6 +84,7 @@ def test_every_array(parity: Parity, published: ImageToPlane, prepared: bool) ->
     parity.check(STAGE, "cano_planes_crop", planes)
 
 
+@pytest.mark.skipif(not onednn_computes(torch.empty(0), torch.bfloat16), reason="no bfloat16 on this processor")
 def test_half_precision_keeps_forty_decibels(parity: Parity, published: ImageToPlane) -> None:
     with torch.inference_mode():
         channels = PreparedImageToPlane(published, torch.bfloat16)(parity.image("ref_head_img"))

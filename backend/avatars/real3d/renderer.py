@@ -18,6 +18,7 @@ from backend.nerf.plane_field import PlaneField
 from backend.nerf.ray_marching import FAST, RayMarching, Rendered, render
 from backend.nerf.triplane import planes_from_channels
 from backend.networks.captured import Captured
+from backend.networks.packed_convolution import onednn_computes
 from backend.networks.prepared_image_to_plane import PreparedImageToPlane
 from backend.networks.prepared_motion_adapter import PreparedMotionAdapter
 
@@ -59,6 +60,13 @@ class Painted(NamedTuple):
     rendered: Rendered
 
 
+def _fast_type(tensor: Tensor) -> torch.dtype:
+    """Half precision, but for processors that only imitate it, slowly."""
+    if tensor.is_cuda:
+        return torch.float16
+    return torch.bfloat16 if onednn_computes(tensor, torch.bfloat16) else torch.float32
+
+
 class PortraitRenderer:
     """The networks with one portrait.
 
@@ -71,14 +79,13 @@ class PortraitRenderer:
 
     def __init__(self, network: Real3DNetwork, inputs: Inputs, fast: bool) -> None:
         config = network.config
-        half = torch.float16 if inputs.planes.is_cuda else torch.bfloat16
         self.fast = fast
         self._inputs = inputs
         self._decoder = network.decoder
         self._grid = getattr(network, "plane2grid_module", None)
         self._config = config
         self._marching = _marching(config.marching, inputs.planes.is_cuda, fast)
-        dtype = half if fast else torch.float32
+        dtype = _fast_type(inputs.planes) if fast else torch.float32
         self._captured: Captured | None = None
         self._adapter = PreparedMotionAdapter(network.secc_img2plane_backbone, dtype)
         self._still = self._adapter.still(inputs.canonical, inputs.source)
