@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
-from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, SkinAppearance
+from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, HeadCanvas, SkinAppearance
 from backend.avatars.zera.mouth import like_teeth, mouth_colours, with_rims
 from backend.capture.correspondence import correspondence
 from backend.capture.fit import HeadFit
@@ -95,7 +95,7 @@ def skin_appearance(
     )
 
 
-def outlines_around(depth: NDArray[np.floating], canvas: Canvas) -> NDArray[np.floating]:
+def outlines_around(depth: NDArray[np.floating], canvas: HeadCanvas) -> NDArray[np.floating]:
     """[H, W] metres: the least depth within a few millimetres at the outlines of what stands before something else on
     the head, a nose before a cheek; infinite where there is none.
 

@@ -87,7 +87,7 @@ class PersonRenderer:
         self.person = person
         self.device = device
         self.completion = None if completion is None else completion.to(device)
-        self.canvas = CanvasLevels(person.canvas, device)
+        self.canvas = CanvasLevels(person.canvas, Level, device)
         model = person.model
         # the head model's faces down to the neck; the torso is the body shell's
         self._head_faces = model.faces[(model.head_share[model.faces] > NECK_BEGINS).all(axis=1)]
