@@ -15,6 +15,7 @@ from torch import Tensor
 from backend.avatars.interface import FrameRequest
 from backend.avatars.zera.data import Person
 from backend.compositing.layers import Layers
+from backend.nerf.images import smoothstep
 from backend.networks.layer_completion import (
     CANONICAL,
     CHANNELS,
@@ -31,7 +32,8 @@ from backend.weights import network_in_use
 from shared.camera import Camera
 
 NAME = "layer_completion"
-FULL_TURN, FULL_TRAVEL = np.radians(8), 0.005  # radians and metres from which on a frame is completed altogether
+FULL_TURN, FULL_TRAVEL = np.radians(8), 0.005  # radians and metres from which on a place is completed altogether
+MOVED_REACH = 11  # pixels of a view around places that moved
 LOST_TURN = np.radians([55, 75])  # from where on it is seen from where the network never learned to look
 
 
@@ -59,21 +61,30 @@ def completion_network() -> LayerCompletion | None:
     return network_in_use(NAME, LayerCompletion.restored)
 
 
-def called_for(person: Person, camera: Camera, request: FrameRequest, travel: NDArray[np.floating]) -> float:
-    """How far a frame differs from the photograph, 0 (not at all: nothing is to be completed) to 1.
-
-    Args:
-        person: whose.
-        camera: the frame's.
-        request: the frame.
-        travel: [V] metres by which the expression moves the head's vertices.
-    """
+def turn_between(person: Person, camera: Camera, request: FrameRequest) -> float:
+    """Radians by which a frame shows the head turned from how the photograph shows it."""
     head = person.head_to_world[:3, :3]
     turned = camera.world_to_camera[:3, :3] @ head @ Rotation.from_euler("xyz", request.rotation).as_matrix()
-    turn = float(Rotation.from_matrix(turned @ (person.camera.world_to_camera[:3, :3] @ head).T).magnitude())
-    moved = min(max(turn / FULL_TURN, float(travel.max()) / FULL_TRAVEL), 1.0)
-    lost = float(np.clip((turn - LOST_TURN[0]) / (LOST_TURN[1] - LOST_TURN[0]), 0, 1))
-    return moved * moved * (3 - 2 * moved) * (1 - lost)
+    return float(Rotation.from_matrix(turned @ (person.camera.world_to_camera[:3, :3] @ head).T).magnitude())
+
+
+def called_for(view: Tensor, turn: float) -> Tensor:
+    """How far a frame calls for completion: everywhere when the head turns, else where the face moves.
+
+    A blink must not make hair and shoulders flicker, however little.
+
+    Args:
+        view: [16, h, w] of the frame.
+        turn: radians from the photograph.
+
+    Returns:
+        [h, w] from 0 to 1.
+    """
+    travel = F.max_pool2d(view[None, TRAVEL : TRAVEL + 1], MOVED_REACH, 1, MOVED_REACH // 2)
+    travel = F.avg_pool2d(travel, MOVED_REACH, 1, MOVED_REACH // 2)[0, 0] * MOST_TRAVEL
+    moved = smoothstep(0.0, 1.0, (travel / FULL_TRAVEL).clamp(min=turn / FULL_TURN))
+    lost = min(max((turn - LOST_TURN[0]) / (LOST_TURN[1] - LOST_TURN[0]), 0.0), 1.0)
+    return moved * (1 - lost)
 
 
 def layer_view(head: Layers, torso: Layers, surface: HeadSurface, height: int, width: int, side: int) -> Tensor:
@@ -104,19 +115,20 @@ def layer_view(head: Layers, torso: Layers, surface: HeadSurface, height: int, w
 
 
 @torch.inference_mode()
-def residual(network: LayerCompletion, view: Tensor, source: Tensor, height: int, width: int) -> Tensor:
-    """[H W, 4] what the network adds to a frame's premultiplied colours and alpha.
+def residual(network: LayerCompletion, view: Tensor, source: Tensor, turn: float, height: int, width: int) -> Tensor:
+    """[H W, 4] what completion adds to a frame's premultiplied colours and alpha.
 
     Args:
         network: whose sides are ``config.side``.
         view: [16, h, w] of the frame. source: [16, h/2, w/2] of the photograph's own pose.
+        turn: radians from the photograph.
         height, width: of the frame.
     """
     tall, wide = view.shape[1:]
     taller, wider = (-(-length // DIVISOR) * DIVISOR for length in (tall, wide))
     padded = F.pad(view, (0, wider - wide, 0, taller - tall))[None]
     beside = F.pad(source, (0, wider // 2 - source.shape[2], 0, taller // 2 - source.shape[1]))[None]
-    found = network(padded, beside)[:, :, :tall, :wide]
+    found = network(padded, beside)[:, :, :tall, :wide] * called_for(view, turn)
     return F.interpolate(found, (height, width), mode="bilinear", align_corners=False)[0].reshape(4, -1).T
 
 

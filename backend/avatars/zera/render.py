@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend.avatars.interface import FIRST_REFERENCE, Frame, FrameRequest
-from backend.avatars.zera.completion import HeadSurface, called_for, completed, depth_map, layer_view, parted, residual
+from backend.avatars.zera.completion import (
+    LOST_TURN,
+    HeadSurface,
+    called_for,
+    completed,
+    depth_map,
+    layer_view,
+    parted,
+    residual,
+    turn_between,
+)
 from backend.avatars.zera.data import Person
 from backend.avatars.zera.levels import CanvasLevels, Level
 from backend.avatars.zera.relief import Shell
@@ -129,7 +139,7 @@ class PersonRenderer:
         height, width = camera.height, camera.width
         pixels = height * width
         lifted = merge(drawn.head + drawn.torso, pixels)
-        added = self._completion_of(request, camera, posed, drawn)
+        added = self._completion_of(request, camera, drawn)
         person = lifted if added is None else completed(lifted, added)
         rgba = to_bytes(over(person, self._backdrop(request, level, camera)), height, width)
         extra = {}
@@ -151,27 +161,25 @@ class PersonRenderer:
 
     def view(self, request: FrameRequest, side: int) -> tuple[Tensor, float]:
         """What completion sees of a frame without it, [16, h, w] with ``side`` as the longer side; and how far the
-        frame calls for it, 0..1.
+        frame calls for it where it does so most, 0..1.
         """
         camera = (request.camera or self.person.camera).fitted(request.size)
         posed = self.posed(request)
         drawn = self._drawn(request, camera, self.canvas.seen_by(camera, exact=request.camera is None), posed)
+        view = self._view_of(drawn, camera, side)
+        return view, float(called_for(view, turn_between(self.person, camera, request)).max())
+
+    def _view_of(self, drawn: Drawn, camera: Camera, side: int) -> Tensor:
         head, torso = drawn.visible(camera.height * camera.width)
-        view = layer_view(head, torso, drawn.surface, camera.height, camera.width, side)
-        return view, self._called_for(request, camera, posed)
+        return layer_view(head, torso, drawn.surface, camera.height, camera.width, side)
 
-    def _completion_of(self, request: FrameRequest, camera: Camera, posed: Posed, drawn: Drawn) -> Tensor | None:
+    def _completion_of(self, request: FrameRequest, camera: Camera, drawn: Drawn) -> Tensor | None:
         """[P, 4] what completion adds to a frame; ``None`` if nothing."""
-        called = 0.0 if self.completion is None else self._called_for(request, camera, posed)
-        if self.completion is None or called == 0:
+        turn = turn_between(self.person, camera, request)
+        if self.completion is None or turn > LOST_TURN[1] or (turn < 1e-6 and not drawn.surface.travel.any()):
             return None
-        height, width = camera.height, camera.width
-        view = layer_view(*drawn.visible(height * width), drawn.surface, height, width, self.completion.config.side)
-        return called * residual(self.completion, view, self._source_view, height, width)
-
-    def _called_for(self, request: FrameRequest, camera: Camera, posed: Posed) -> float:
-        travel = np.linalg.norm(posed.expressed - self.person.source_vertices, axis=1)
-        return called_for(self.person, camera, request, travel)
+        view = self._view_of(drawn, camera, self.completion.config.side)
+        return residual(self.completion, view, self._source_view, turn, camera.height, camera.width)
 
     @cached_property
     def _source_view(self) -> Tensor:
