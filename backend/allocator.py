@@ -23,10 +23,24 @@ def keep_freed_memory() -> None:
 
     To be called before anything large is allocated. Does nothing where the C library is not GNU's.
     """
+    if library := _gnu_library():
+        library.mallopt(_M_MMAP_THRESHOLD, LARGEST_KEPT)
+        library.mallopt(_M_TRIM_THRESHOLD, LARGEST_KEPT)
+
+
+def give_back_freed_memory() -> None:
+    """What has been kept goes back to the system: after work of another size than what the process does next.
+
+    Does nothing where the C library is not GNU's.
+    """
+    if library := _gnu_library():
+        library.malloc_trim(0)
+
+
+def _gnu_library() -> ctypes.CDLL | None:
     try:
         library = ctypes.CDLL(None)
         library.gnu_get_libc_version  # noqa: B018 - others have a mallopt of their own, or one that does nothing
     except (AttributeError, OSError, TypeError):  # TypeError: Windows has no "this program" as a library
-        return
-    library.mallopt(_M_MMAP_THRESHOLD, LARGEST_KEPT)
-    library.mallopt(_M_TRIM_THRESHOLD, LARGEST_KEPT)
+        return None
+    return library

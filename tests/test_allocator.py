@@ -30,3 +30,20 @@ def new_pages(first: str) -> int:
 def test_freed_blocks_are_used_again() -> None:
     kept, given_back = new_pages("keep_freed_memory()"), new_pages("")
     assert kept < 500 < given_back
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_what_is_kept_can_be_given_back() -> None:
+    program = """
+from backend.allocator import give_back_freed_memory, keep_freed_memory
+from backend.evaluation.measurements import memory_now
+keep_freed_memory()
+blocks = [bytearray(b"x" * (1 << 20)) for _ in range(64)]
+end = bytearray(1000)
+del blocks
+kept = memory_now()
+give_back_freed_memory()
+print(kept - memory_now())
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(ran.stdout) > 48  # MiB

@@ -117,7 +117,8 @@ def planes(references: list[str], weights: str, repeats: int) -> dict[str, Any]:
 
     portrait, _ = build_portrait(load_image(Path(references[0])), PICTURE_SIZE)
     start = time.perf_counter()
-    lifting = PlaneLifting(PortraitWeights(Path(weights)).network(torch.device("cpu")))
+    with PortraitWeights(Path(weights)).network(torch.device("cpu")) as network:
+        lifting = PlaneLifting(network)
     prepared = time.perf_counter() - start
     seconds = []
     for _ in range(repeats + 1):

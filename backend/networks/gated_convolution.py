@@ -21,7 +21,7 @@ class WeightNormConv1d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.weight_v = nn.Parameter(torch.empty(outputs, inputs, kernel))
         nn.init.kaiming_uniform_(self.weight_v, 5**0.5)
-        self.weight_g = nn.Parameter(self.weight_v.detach().norm(dim=(1, 2), keepdim=True))
+        self.weight_g = nn.Parameter(torch.full((outputs, 1, 1), 3**-0.5))  # about the norm of what was drawn
         self.padding = kernel // 2
 
     def forward(self, x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .mix_transformer import EncoderConfig, MixTransformer
 from .pointwise import Pointwise
+from .synthesis import resample_filter
 
 SLOPE = 0.01  # of the leaky rectifiers below zero
 
@@ -59,8 +60,7 @@ class EqualisedPointwise(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.gain = inputs**-0.5
         # of no use in a 1x1 convolution, but in the published state dict
-        row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-        self.register_buffer("resample_filter", torch.outer(row, row))
+        self.register_buffer("resample_filter", resample_filter())
 
     def forward(self, image: Tensor) -> Tensor:
         """[B, inputs, H, W] -> [B, outputs, H, W]."""

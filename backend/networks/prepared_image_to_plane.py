@@ -7,7 +7,6 @@ of the multiplications, transformer blocks as :mod:`backend.networks.prepared_mi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -136,7 +135,7 @@ def _prepared_deeplab(network: DeepLab, dtype: torch.dtype) -> nn.Sequential:
 def _prepared_transformer(
     patches: PatchEmbedding, blocks: Iterable[MixTransformerBlock], dtype: torch.dtype
 ) -> nn.Sequential:
-    embedding = nn.Sequential(prepared(patches.proj, None, None, dtype), deepcopy(patches.norm))
+    embedding = nn.Sequential(prepared(patches.proj, None, None, dtype), patches.norm)
     return nn.Sequential(embedding, *(PreparedBlock(block, dtype) for block in blocks), nn.PixelShuffle(2))
 
 
@@ -194,7 +193,7 @@ class PreparedImageToPlane(nn.Module):
     """:class:`ImageToPlane` for inference on a CPU.
 
     Args:
-        network: whose weights are copied, as they are now, so that memory or a mapped file that holds them can go.
+        network: whose weights are taken, as they are now.
         dtype: that it runs in; what comes in and what goes out is float32.
     """
 
@@ -205,10 +204,6 @@ class PreparedImageToPlane(nn.Module):
         self.low_reso_vit = PreparedLowResolution(network.low_reso_vit, dtype)
         self.high_reso_encoder = _prepared_high_resolution(network.high_reso_encoder, dtype)
         self.triplane_predictor_vit = PreparedPredictor(network.triplane_predictor_vit, dtype)
-        for module in self.modules():
-            for name, tensor in module.named_buffers(recurse=False):
-                if not tensor.is_mkldnn:  # what is laid out anew is a copy already
-                    module.register_buffer(name, tensor.clone(), persistent=False)
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:

@@ -7,8 +7,6 @@ that neither the scores nor the hidden channels of a whole map are ever in memor
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import torch
 from torch import Tensor, nn
 
@@ -84,7 +82,7 @@ class PreparedAttention(nn.Module):
         self.proj = PackedLinear(attention.proj.weight, bias, dtype, QUERIES)
         self.register_buffer("values", values.to(dtype), persistent=False)
         self.reduction = PackedReduction(attention.sr, dtype) if attention.reduced else nn.Identity()
-        self.norm = deepcopy(attention.norm) if attention.reduced else nn.Identity()
+        self.norm = attention.norm if attention.reduced else nn.Identity()
 
     def forward(self, normed: Tensor, image: Tensor) -> Tensor:
         """[B, dim, H, W] after and before its norm -> [B, dim, H, W]."""
@@ -170,7 +168,7 @@ class PreparedBlock(nn.Module):
 
     def __init__(self, block: MixTransformerBlock, dtype: torch.dtype) -> None:
         super().__init__()
-        self.norm1, self.norm2 = deepcopy(block.norm1), deepcopy(block.norm2)
+        self.norm1, self.norm2 = block.norm1, block.norm2
         self.attn = PreparedAttention(block.attn, dtype)
         self.mlp = PreparedFeedForward(block.mlp, dtype)
 

@@ -384,6 +384,13 @@ def test_loaded_tensors_stay_in_the_file(imported: Path) -> None:
     assert weights.network and str(imported) in Path("/proc/self/maps").read_text()
 
 
+def test_what_has_left_memory_comes_again_from_the_file(imported: Path) -> None:
+    weights = load_real3d(imported)
+    before = {name: value.clone() for name, value in weights.network.items()}
+    weights.mapped.leave_memory()
+    assert all(torch.equal(weights.network[name], value) for name, value in before.items())
+
+
 def test_the_whole_published_network(published_import: PublishedImport, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the networks are large again
     parity = parity_or_skip()

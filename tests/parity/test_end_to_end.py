@@ -8,6 +8,7 @@ import torch
 
 from backend.avatars.real3d.network import Real3DConfig, Real3DNetwork
 from backend.avatars.real3d.renderer import Inputs, Painted, PlaneLifting, PortraitRenderer
+from backend.networks.skeleton import skeleton
 from tests.parity.fixtures import Parity
 
 STAGE = "e2e_frame"
@@ -15,7 +16,7 @@ STAGE = "e2e_frame"
 
 @pytest.fixture(scope="module")
 def network(parity: Parity) -> Real3DNetwork:
-    with torch.device("meta"):
+    with skeleton():
         made = Real3DNetwork(Real3DConfig())
     made.load_state_dict(parity.parameters("secc2plane_torso"), assign=True)
     return made.eval().requires_grad_(False)

@@ -228,7 +228,8 @@ class Real3DAvatar:
 
     def _renderer(self, fast: bool) -> PortraitRenderer:
         if fast not in self._renderers:
-            self._renderers[fast] = PortraitRenderer(self._weights.network(self._device), self._inputs, fast)
+            with self._weights.network(self._device) as network:
+                self._renderers[fast] = PortraitRenderer(network, self._inputs, fast)
         return self._renderers[fast]
 
     @cached_property

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from backend.allocator import give_back_freed_memory
 from backend.avatars.real3d.avatar import Real3DAvatar
 from backend.avatars.real3d.bfm import LANDMARKS, BaselModel
 from backend.avatars.real3d.bfm_fit import fit_basel
@@ -102,10 +103,16 @@ def build_avatar(
         LimnerError: what :func:`build_portrait` and reading the weights raise.
     """
     with ThreadPoolExecutor(1) as beside:  # the network is laid out for the processor while the face is found
-        # from a mapping of its own, which goes with all that it has brought into memory
-        lifting = beside.submit(lambda: PlaneLifting(PortraitWeights(weights.path).network(device)))
+        lifting = beside.submit(_lifting, weights, device)
         portrait, report = build_portrait(picture, PICTURE_SIZE, part(progress, 0.0, 0.6), basel)
         progress(0.6, "lifting the picture into planes")
         planes = lifting.result()(portrait.head)
+    del lifting  # most of what this has taken; frames take less
+    give_back_freed_memory()
     progress(1.0, "reconstructed")
     return Real3DAvatar(portrait, planes, weights, device), report
+
+
+def _lifting(weights: PortraitWeights, device: torch.device) -> PlaneLifting:
+    with weights.network(device) as network:
+        return PlaneLifting(network)

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from backend.avatars.real3d.network import Real3DConfig, Real3DNetwork
@@ -24,10 +22,12 @@ from backend.nerf.ray_marching import RayMarching
 from backend.networks.image_to_plane import ImageToPlaneConfig
 from backend.networks.motion_adapter import MotionAdapterConfig
 from backend.networks.plane_to_grid import PlaneToGridConfig
+from backend.networks.skeleton import skeleton
 from shared.errors import LimnerError
 
 from . import official_settings
 from .state_keys import PICTURE, SPEECH
+from .tensor_file import MappedTensors, map_tensors
 
 FORMAT = "limner-real3d"
 FORMAT_VERSION = 1
@@ -50,7 +50,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Real3DWeights:
-    """What the networks of Real3D-Portrait are loaded with; tensors on the CPU lie in the file, mapped into memory.
+    """What the networks of Real3D-Portrait are loaded with.
 
     Args:
         config: of the network that makes pictures.
@@ -58,6 +58,7 @@ class Real3DWeights:
         speech_config: of audio-to-motion; ``None`` where the file holds none.
         speech: its state dict, or nothing.
         sources: what it was imported from.
+        mapped: the file, where the tensors lie.
     """
 
     config: Real3DConfig
@@ -65,6 +66,7 @@ class Real3DWeights:
     speech_config: AudioToMotionConfig | None
     speech: dict[str, Tensor]
     sources: tuple[Source, ...]
+    mapped: MappedTensors
 
 
 def picture_config(settings: Mapping[str, Any]) -> Real3DConfig:
@@ -85,17 +87,16 @@ def picture_config(settings: Mapping[str, Any]) -> Real3DConfig:
 
 def expected_tensors(model: str, settings: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a network by their published names, with shapes and types but no contents."""
-    with torch.device("meta"):
+    with skeleton():
         network = Real3DNetwork(picture_config(settings)) if model == PICTURE else AudioToMotion(AudioToMotionConfig())
     return network.state_dict()
 
 
-def load_real3d(path: Path, device: torch.device | str = "cpu") -> Real3DWeights:
-    """Read an imported file.
+def load_real3d(path: Path) -> Real3DWeights:
+    """Map an imported file into memory: its tensors take memory as they are used.
 
     Args:
         path: what ``limner import-real3d`` wrote.
-        device: where the tensors go; on the CPU they stay in the file, and take memory as they are used.
 
     Raises:
         LimnerError: ``FILE_NOT_FOUND``, ``WEIGHTS_UNREADABLE``, ``WEIGHTS_TOO_NEW``.
@@ -104,29 +105,29 @@ def load_real3d(path: Path, device: torch.device | str = "cpu") -> Real3DWeights
     if not path.is_file():
         raise LimnerError("FILE_NOT_FOUND", f"{path} does not exist.", remedy)
     try:
-        with safe_open(path, "pt", device=str(device)) as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise LimnerError("WEIGHTS_UNREADABLE", f"{path} was not written by limner import-real3d.", remedy)
-            if int(metadata["format_version"]) > FORMAT_VERSION:
-                raise LimnerError("WEIGHTS_TOO_NEW", f"{path} was written by a newer Limner.", "Update Limner.")
-            settings = {
-                name: official_settings.settings_of(values, SETTINGS[name], path)
-                for name, values in json.loads(metadata["settings"]).items()
-            }
-            states = {name: _state(file, name, values) for name, values in settings.items()}
-            sources = tuple(Source(**source) for source in json.loads(metadata["sources"]))
-            config = picture_config(settings[PICTURE])
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        mapped = map_tensors(path)
+        metadata = mapped.metadata
+        if metadata.get("format") != FORMAT:
+            raise LimnerError("WEIGHTS_UNREADABLE", f"{path} was not written by limner import-real3d.", remedy)
+        if int(metadata["format_version"]) > FORMAT_VERSION:
+            raise LimnerError("WEIGHTS_TOO_NEW", f"{path} was written by a newer Limner.", "Update Limner.")
+        settings = {
+            name: official_settings.settings_of(values, SETTINGS[name], path)
+            for name, values in json.loads(metadata["settings"]).items()
+        }
+        states = {name: _state(mapped.tensors, name, values) for name, values in settings.items()}
+        sources = tuple(Source(**source) for source in json.loads(metadata["sources"]))
+        config = picture_config(settings[PICTURE])
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise LimnerError("WEIGHTS_UNREADABLE", f"{path} is not whole ({error}).", remedy) from error
     speech_config = AudioToMotionConfig() if SPEECH in states else None
-    return Real3DWeights(config, states[PICTURE], speech_config, states.get(SPEECH, {}), sources)
+    return Real3DWeights(config, states[PICTURE], speech_config, states.get(SPEECH, {}), sources, mapped)
 
 
-def _state(file: Any, model: str, settings: Mapping[str, Any]) -> dict[str, Tensor]:
+def _state(tensors: Mapping[str, Tensor], model: str, settings: Mapping[str, Any]) -> dict[str, Tensor]:
     state = {}
     for name, form in expected_tensors(model, settings).items():
-        state[name] = tensor = file.get_tensor(PREFIXES[model] + name)
+        state[name] = tensor = tensors[PREFIXES[model] + name]
         if tensor.shape != form.shape or tensor.dtype != form.dtype:
             raise ValueError(f"{name} has another form")
     return state

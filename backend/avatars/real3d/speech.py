@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from backend.avatars.real3d.bfm import load_basel_model
 from backend.avatars.real3d.bfm_actions import BaselActions
@@ -22,6 +21,7 @@ from backend.motion.audio_to_motion import AudioToMotion
 from backend.motion.hubert import Hubert
 from backend.motion.settings import MotionSettings
 from backend.motion.speech_expressions import ExpressionSettings, speech_expressions
+from backend.networks.skeleton import skeleton
 from shared.errors import LimnerError
 from shared.motion import MotionClip
 from shared.progress import Progress, part, silent
@@ -83,7 +83,7 @@ def _network(weights: Path) -> AudioToMotion:
             f"{weights} was imported without the audio-to-motion model.",
             "Import a folder that holds audio2secc_vae too: limner import-real3d.",
         )
-    with torch.device("meta"):
+    with skeleton():
         network = AudioToMotion(loaded.speech_config)
     network.load_state_dict(loaded.speech, assign=True)
     return network.eval().requires_grad_(False)

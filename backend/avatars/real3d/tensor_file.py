@@ -1,4 +1,5 @@
-"""Tensors into a safetensors file, one after the other, so that no second copy of them all is ever in memory.
+"""Tensors in a safetensors file: written one after the other, so that no second copy of them all is ever in memory,
+and read where they lie, so that they take memory only while they are used.
 
 Format: 8 bytes little-endian length of the header; the header, JSON of name -> dtype, shape and place, padded with
 blanks to a multiple of 8; the tensors without gaps (github.com/huggingface/safetensors, "Format").
@@ -7,9 +8,13 @@ blanks to a multiple of 8; the tensors without gaps (github.com/huggingface/safe
 from __future__ import annotations
 
 import json
+import math
+import mmap
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +22,54 @@ from torch import Tensor
 from shared.storage import written_whole
 
 _NAMES = {torch.float32: "F32", torch.int64: "I64"}
+_TYPES = {name: dtype for dtype, name in _NAMES.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class MappedTensors:
+    """Tensors of a file that is mapped into memory, private to whoever writes to them.
+
+    Args:
+        metadata: of the header.
+        tensors: by name.
+        mapping: the file.
+    """
+
+    metadata: dict[str, Any]
+    tensors: dict[str, Tensor]
+    mapping: mmap.mmap
+
+    def leave_memory(self) -> None:
+        """What reading has brought into memory goes, and comes again from the file where it is read again.
+
+        Only for tensors that nobody has written to. Without effect where the system has no such call.
+        """
+        if hasattr(self.mapping, "madvise"):
+            self.mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def map_tensors(path: Path) -> MappedTensors:
+    """Map a file that :func:`write_tensors` wrote.
+
+    Raises:
+        OSError: where it cannot be read.
+        ValueError, KeyError, TypeError: where it is another kind of file, or not whole.
+    """
+    with open(path, "rb") as file:
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    begin = 8 + int.from_bytes(mapping[:8], "little")
+    header = json.loads(mapping[8:begin])
+    if not isinstance(header, dict):
+        raise ValueError("it has no header")
+    metadata = header.pop("__metadata__", {})
+    tensors = {}
+    for name, entry in header.items():
+        dtype, shape = _TYPES[entry["dtype"]], entry["shape"]
+        start, end = (begin + place for place in entry["data_offsets"])
+        if not begin <= start < end <= len(mapping) or end - start != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{name} is not where it should be")
+        tensors[name] = torch.frombuffer(mapping, dtype=dtype, count=math.prod(shape), offset=start).view(shape)
+    return MappedTensors(metadata, tensors, mapping)
 
 
 def write_tensors(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 
 from backend.avatars.real3d.checkpoint import Real3DWeights, load_real3d
 from backend.avatars.real3d.network import Real3DConfig, Real3DNetwork
+from backend.networks.skeleton import skeleton
 from shared.errors import LimnerError
 
 
@@ -35,12 +37,19 @@ class PortraitWeights:
         """Of the network."""
         return self.loaded.config
 
-    def network(self, device: torch.device) -> Real3DNetwork:
-        """The networks; on a CPU their tensors are the file's, mapped into memory."""
-        with torch.device("meta"):
+    @contextmanager
+    def network(self, device: torch.device) -> Iterator[Real3DNetwork]:
+        """The networks, to be laid out for the device: on a CPU their tensors are the file's, mapped into memory.
+
+        What has been read of the file leaves memory at the end of the context. What goes on using the networks can.
+        """
+        with skeleton():
             network = Real3DNetwork(self.config)
         network.load_state_dict(self.loaded.network, assign=True)
-        return network.eval().requires_grad_(False).to(device)
+        try:
+            yield network.eval().requires_grad_(False).to(device)
+        finally:
+            self.loaded.mapped.leave_memory()
 
     @property
     def fingerprint(self) -> str:
