@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
 
 from backend.avatars.interface import FrameRequest
 from backend.avatars.zera.build import lift
@@ -53,6 +54,18 @@ def test_no_gap_opens_between_hair_and_clothes(
     inner = np.flatnonzero((masks.person[seam - 30 : seam + 30] > 0.99).all(axis=0)) * scale
     middle = alpha[round((seam - 24) * scale) : round((seam + 24) * scale), int(inner.min()) + 4 : int(inner.max()) - 4]
     assert middle.shape[1] > SIZE / 8 and middle.min() > least * 255
+
+
+def test_hair_that_lies_on_the_shoulders_stays_with_them(long_haired: tuple[Person, Masks, int]) -> None:
+    hair, body = long_haired[0].hair, long_haired[0].body
+    front = hair.vertices[: len(hair.vertices) // 2]
+    away, nearest = cKDTree(body.vertices[: len(body.vertices) // 2]).query(front)
+    shares, below = hair.head_share[: len(front)], body.head_share[nearest]
+    lies = (away < 0.012) & (front[:, 2] < -0.15)
+    assert lies.sum() > 30 and np.percentile(shares[lies] - below[lies], 90) < 0.2
+    crown = front[:, 2] > 0.05
+    assert crown.sum() > 100 and shares[crown].min() > 0.99
+    np.testing.assert_array_equal(shares, hair.head_share[len(front) :])
 
 
 def test_hair_on_the_temples_is_on_the_skin_too(

@@ -111,11 +111,23 @@ def shell(
     # seen from the camera rows run down: this order is counter-clockwise on the front sheet
     sheet = np.concatenate([quads[:, [0, 3, 2]], quads[:, [0, 2, 1]]])
     faces = np.concatenate([sheet, sheet[:, ::-1] + count])
-    inverse = np.linalg.inv(camera.intrinsics)
-    rays = np.concatenate([pixels[domain], np.ones((count, 1))], axis=1) @ inverse.T
+    sheets = [unprojected(pixels[domain], depth[domain], camera, world_to_head) for depth in (front, back)]
+    return np.concatenate(sheets), faces.astype(np.int32)
+
+
+def unprojected(
+    pixels: NDArray[np.float64], depth: NDArray[np.float64], camera: Camera, world_to_head: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """[N, 3] the places in the head frame that a camera sees at pixels [N, 2], [N] metres along its axis.
+
+    Args:
+        pixels, depth: what it sees.
+        camera: the photograph's.
+        world_to_head: [4, 4].
+    """
+    rays = np.concatenate([pixels, np.ones((len(pixels), 1))], axis=1) @ np.linalg.inv(camera.intrinsics).T
     to_head = world_to_head @ np.linalg.inv(camera.world_to_camera)
-    sheets = [(rays * depth[domain][:, None]) @ to_head[:3, :3].T + to_head[:3, 3] for depth in (front, back)]
-    return np.concatenate(sheets).astype(np.float32), faces.astype(np.int32)
+    return np.asarray((rays * depth[:, None]) @ to_head[:3, :3].T + to_head[:3, 3], np.float32)
 
 
 def bind(

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, gaussian_filter
+from scipy.spatial import cKDTree
 
 from backend.avatars.zera.layers import quantised
-from backend.avatars.zera.relief import Shell, bind, inflate, shell
+from backend.avatars.zera.relief import Shell, bind, inflate, shell, unprojected
 from backend.avatars.zera.scene import NECK_SHARE, Scene
 from backend.capture.masks import Masks
 from backend.capture.rasteriser import rasteriser
@@ -20,6 +21,8 @@ CHEST = 0.08  # metres: how far clothes stand before the shoulders' depth where 
 BODY_REACH = 0.03  # metres: how far clothes and skin go on under hair where the head model knows nothing of them
 EAR_REACH = 0.05  # metres: how far an ear may lie from the head model's
 CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
+LYING, HANGING = 0.01, 0.08  # metres from the body: hair nearer lies on it, hair further hangs free
+HELD = 0.04  # metres from what lies on the head: hair nearer is held by it
 
 
 def body_shell(scene: Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.float64]]:
@@ -52,14 +55,21 @@ def body_shell(scene: Scene) -> tuple[Shell, NDArray[np.uint8], NDArray[np.float
     height_back = inflate(domain, outline, behind, np.where(np.isfinite(back), 0.25, 0.0), cell, bulge=0.2)
     to_head = np.linalg.inv(scene.fit.head_to_world)
     vertices, faces = shell(domain, rim - height, rim + height_back, pixels, scene.camera, to_head)
-    nearest, weight = bind(vertices, scene.source, 0.03)
-    share = np.minimum(model.head_share[nearest], 0.9) * weight
+    nearest, share = _on_torso(scene, vertices)
     still = np.zeros(len(vertices), np.float32)
     return (
-        Shell(vertices, faces, share.astype(np.float32), nearest, still),
+        Shell(vertices, faces, share, nearest, still),
         quantised(alpha),
         np.where(domain, rim - height, np.nan),
     )
+
+
+def _on_torso(scene: Scene, vertices: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """[N] the head model's vertices next to places on neck and torso [N, 3] in the head frame, and [N] how much of the
+    head's motion the places take.
+    """
+    nearest, weight = bind(vertices, scene.source, 0.03)
+    return nearest, np.minimum(head_model().head_share[nearest], 0.9) * weight
 
 
 def near_body(masks: Masks, metre: float) -> NDArray[np.float32]:
@@ -92,7 +102,7 @@ def _going_on(scene: Scene, torso: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def hair_shell(scene: Scene, body_front: NDArray[np.float64]) -> tuple[Shell, NDArray[np.uint8]]:
-    """Hair and the skin that the head model does not cover: what moves with the head.
+    """Hair and the skin that the head model does not cover: what moves with the head, unless it lies on the body.
 
     Args:
         scene: the photograph on its canvas.
@@ -140,8 +150,51 @@ def hair_shell(scene: Scene, body_front: NDArray[np.float64]) -> tuple[Shell, ND
     to_head = np.linalg.inv(scene.fit.head_to_world)
     vertices, faces = shell(domain, rim - height, rim + height_back, pixels, scene.camera, to_head)
     nearest, weight = bind(vertices, scene.source, 0.012)
-    fall = np.clip((vertices[:, 2] - SHOULDER) / (CHIN - SHOULDER), 0, 1)
-    return Shell(vertices, faces, (fall * fall * (3 - 2 * fall)).astype(np.float32), nearest, weight), quantised(alpha)
+    lies_on = np.isfinite(body_front)
+    body = unprojected(pixels[lies_on], body_front[lies_on], scene.camera, to_head)
+    share = _hanging(vertices[: len(vertices) // 2], domain, on_mesh, cell, body, _on_torso(scene, body)[1])
+    return Shell(vertices, faces, np.tile(share, 2), nearest, weight), quantised(alpha)
+
+
+def _hanging(
+    front: NDArray[np.float32],
+    domain: NDArray[np.bool_],
+    on_head: NDArray[np.bool_],
+    cell: float,
+    body: NDArray[np.float32],
+    body_share: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """[N] how much of the head's motion hair takes: what lies on the body stays with it, what lies on the head goes
+    along, and between them it hangs.
+
+    Args:
+        front: [N, 3] metres, the hair's front sheet, head frame.
+        domain: [h, w] the N nodes of the grid that it stands at.
+        on_head: [h, w] where it lies on the head model's head.
+        cell: side of a grid cell, metres.
+        body: [M, 3] metres, places on the body's front, head frame.
+        body_share: [M] how much of the head's motion they take.
+    """
+    share = _smoothstep((front[:, 2] - SHOULDER) / (CHIN - SHOULDER))
+    if len(body):
+        away, nearest = cKDTree(body).query(front)
+        lain_on = body_share[nearest]
+        share = np.minimum(share, lain_on + (1 - lain_on) * _smoothstep((away - LYING) / (HANGING - LYING)))
+    held = np.zeros(len(front))
+    if on_head.any():
+        held = 1 - _smoothstep(distance_transform_edt(~on_head)[domain] * cell / HELD)
+    # neighbours that lie on neck and shoulder do not part
+    width = HELD / 4 / cell
+    shares = np.zeros(domain.shape)
+    shares[domain] = np.maximum(share, held)
+    near = gaussian_filter(domain.astype(float), width)[domain]
+    return np.maximum(gaussian_filter(shares, width)[domain] / near, held).astype(np.float32)
+
+
+def _smoothstep(t: NDArray[np.floating]) -> NDArray[np.floating]:
+    """0 to 1 as ``t`` goes from 0 to 1."""
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _uncovered(scene: Scene) -> NDArray[np.float32]:
