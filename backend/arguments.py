@@ -46,9 +46,13 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--parent-pid", type=int, metavar="N", help="end when this process ends")
     with_device(serve)
 
-    reconstruct = command("reconstruct", "make an avatar from a picture of a face")
+    reconstruct = command("reconstruct", "make an avatar from one picture of a face or several")
     reconstruct.add_argument(
-        "references", type=Path, nargs="+", metavar="REF", help="a picture of the person; of several, the first is used"
+        "references",
+        type=Path,
+        nargs="+",
+        metavar="REF",
+        help="a picture of the person; others after the first lend what it does not show",
     )
     reconstruct.add_argument("-o", "--output", type=Path, required=True, metavar="A.limner")
     reconstruct.add_argument(
@@ -66,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         type=_positive,
         default=4,
         metavar="K",
-        help="how many of the pictures to keep at most (default: %(default)s; for now it is one)",
+        help="how many of the pictures to keep at most (default: %(default)s)",
     )
     reconstruct.add_argument("--report", type=Path, metavar="R.json", help="write what was found in the pictures")
     with_progress(reconstruct)

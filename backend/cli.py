@@ -104,8 +104,9 @@ def _reconstruct(options: argparse.Namespace, display: ProgressDisplay) -> int:
             temporary.write_text(json.dumps(report, indent=1), encoding="utf-8")
     display.end()
     print(options.output)
-    if unused := [Path(reference["path"]).name for reference in report["references"] if not reference["kept"]]:
-        display.note(f"Only the first picture is used; without effect: {', '.join(unused)}.")
+    for reference in report["references"]:
+        if not reference["kept"]:
+            display.note(f"{Path(reference['path']).name} is not used; {reference['reason'].rstrip('.')}.")
     return EXIT_DONE
 
 

@@ -15,7 +15,11 @@ from shared.motion import MotionClip
 Quality = Literal["preview", "final"]
 # "keep": the photograph's own background plate; "transparent"; [3] uint8 colour; or [H, W, 3] uint8 picture
 Background = str | np.ndarray
-FIRST_REFERENCE = np.array([0.90, 0.62, 0.0])  # the colour of the first picture in the mixer pass
+# of the first picture, the second and so on in the mixer pass; after the last come those after the first again
+REFERENCE_COLOURS = np.array(
+    [[0.90, 0.62, 0], [0.34, 0.71, 0.91], [0, 0.62, 0.45], [0.80, 0.47, 0.65], [0.94, 0.89, 0.26], [0.84, 0.37, 0]]
+)
+FIRST_REFERENCE = REFERENCE_COLOURS[0]
 PASS_NAMES = ("rgba", "depth", "head", "torso", "mixer")
 
 

@@ -10,15 +10,13 @@ import torch
 
 from backend.avatars.file import choose_device
 from backend.avatars.interface import Avatar
-from backend.capture.image import WORKING_SIDE, Picture, load_image
+from backend.capture.references import Portrayed, coarse_filter
 from shared.errors import LimnerError
-from shared.progress import Progress, silent
+from shared.progress import Progress, part, silent
 
-# longer sides that a picture is scaled down to; the larger one, which takes more memory, where the face is small
-WORKING_SIDES = (WORKING_SIDE, 3072)
-
-# a picture to an avatar and its report
-Builder = Callable[[Picture, Progress], tuple[Avatar, dict[str, float]]]
+# pictures of a person, the main one first, to an avatar and its report
+Builder = Callable[[Sequence[Portrayed], Progress], tuple[Avatar, dict[str, float]]]
+LOOKING = 0.1  # of the progress
 
 
 def reconstruct(
@@ -33,8 +31,8 @@ def reconstruct(
     """Rebuild a person from pictures.
 
     Args:
-        references: pictures of one person.
-        kind: ``zera`` or ``real3d``.
+        references: pictures of one person; the first that can be used gives everything that it shows.
+        kind: ``zera`` or ``real3d``, which uses one picture.
         references_kept: at most so many of them are used.
         progress: told how far it is.
         device: ``auto``, ``cpu`` or ``cuda``: where the avatar will render.
@@ -42,10 +40,11 @@ def reconstruct(
         bfm: the folder of the user's Basel Face Model, which ``real3d`` then uses.
 
     Returns:
-        The avatar, and a report: for each reference whether it was kept and why, and the fit's numbers.
+        The avatar, and a report: for each reference its score, whether it was kept and why, and the fit's numbers.
 
     Raises:
-        LimnerError: what reading the pictures, the weights and finding the face raise; ``WRONG_USE`` for an unknown
+        LimnerError: what reading the weights raises, and reading and finding the face where no picture can be used;
+            ``WRONG_USE`` for an unknown
             kind, no picture, or no weights where they are needed.
     """
     if kind not in BUILDERS:
@@ -53,35 +52,10 @@ def reconstruct(
     if not references:
         raise LimnerError("WRONG_USE", "No picture was given.", "Give at least one picture of the person.")
     build = BUILDERS[kind](choose_device(device), weights, bfm)
-    progress(0.0, "reading the picture")
-    for side in WORKING_SIDES:
-        picture = load_image(references[0], side)
-        try:
-            avatar, measured = build(picture, progress)
-            break
-        except LimnerError as error:
-            scaled_down = error.code == "FACE_TOO_SMALL" and picture.scale < 1
-            if scaled_down and side != WORKING_SIDES[-1]:
-                continue
-            # whoever measures pixels does not know which file they are from
-            raise LimnerError(
-                error.code,
-                f"{references[0]}{f', scaled down to {side} pixels' if scaled_down else ''}: {error.cause}",
-                "Crop the picture around the person." if scaled_down else error.remedy,
-            ) from error
-    report = {
-        "kind": kind,
-        "references": [
-            {
-                "path": str(path),
-                "kept": index == 0,
-                "reason": "used" if index == 0 else "only the first picture is used",
-            }
-            for index, path in enumerate(references)
-        ],
-        **measured,
-    }
-    return avatar, report
+    most = references_kept if kind == "zera" else 1
+    kept, verdicts = coarse_filter(references, most, part(progress, 0.0, LOOKING))
+    avatar, measured = build(kept, part(progress, LOOKING, 1.0))
+    return avatar, {"kind": kind, "references": [verdict.to_json() for verdict in verdicts], **measured}
 
 
 def _zera(device: torch.device, weights: Path | None, bfm: Path | None) -> Builder:
@@ -94,9 +68,9 @@ def _zera(device: torch.device, weights: Path | None, bfm: Path | None) -> Build
         what = "Weights are" if weights else "A Basel Face Model is"
         raise LimnerError("WRONG_USE", f"{what} for the kind real3d only.", "Leave it out, or use --kind real3d.")
 
-    def build(picture: Picture, progress: Progress) -> tuple[Avatar, dict[str, float]]:
-        person, measured = build_person(picture, progress)
-        return ZeraAvatar(person, picture, device, completion_network()), measured
+    def build(references: Sequence[Portrayed], progress: Progress) -> tuple[Avatar, dict[str, float]]:
+        person, measured = build_person(references, progress)
+        return ZeraAvatar(person, references[0].picture, device, completion_network()), measured
 
     return build
 
@@ -116,7 +90,7 @@ def _real3d(device: torch.device, weights: Path | None, bfm: Path | None) -> Bui
     imported = PortraitWeights(weights)
     _ = imported.loaded  # a file that cannot be used is refused before the picture is looked at
     basel = load_basel_model(bfm) if bfm else None
-    return lambda picture, progress: build_avatar(picture, imported, device, progress, basel)
+    return lambda references, progress: build_avatar(references[0].picture, imported, device, progress, basel)
 
 
 BUILDERS: dict[str, Callable[[torch.device, Path | None, Path | None], Builder]] = {"zera": _zera, "real3d": _real3d}

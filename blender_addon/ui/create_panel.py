@@ -28,7 +28,8 @@ class LIMNER_PT_create(SidebarPanel, bpy.types.Panel):
                 row.label(text=Path(picture.path.replace("//", "", 1)).name, icon="IMAGE_DATA")
                 row.operator("limner.remove_picture", text="", icon="X", emboss=False).index = index
             if len(settings.pictures) > 1:
-                column.label(text="For now only the first is used", icon="INFO")
+                first = "Only the first is used" if settings.kind == "real3d" else "Others lend the first what it hides"
+                column.label(text=first, icon="INFO")
         text = "Add Pictures" if settings.pictures else "Choose Pictures"
         layout.operator("limner.add_pictures", icon="ADD", text=text)
         layout.use_property_split, layout.use_property_decorate = True, False

@@ -40,7 +40,9 @@ def test_the_report_tells_what_was_used_and_how_well_it_fits(made: Made, photogr
     _, report, _ = made
     assert json.loads(json.dumps(report)) == report
     assert report["kind"] == "zera"
-    assert report["references"] == [{"path": str(photograph_file), "kept": True, "reason": "used"}]
+    (only,) = report["references"]
+    assert (only["path"], only["kept"], only["reason"]) == (str(photograph_file), True, "the main picture")
+    assert 0.5 < only["score"] <= 1
     assert 0 < report["residual"] < 0.02 and 100 < report["face_pixels"] < 120
     assert 0.3 < report["person_share"] < 0.7
 

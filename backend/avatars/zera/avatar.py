@@ -16,7 +16,7 @@ from backend.avatars.file import contents_digest, write_limner
 from backend.avatars.head_mesh import head_mesh
 from backend.avatars.interface import Frame, FrameRequest, HeadMesh
 from backend.avatars.zera.completion import completion_network
-from backend.avatars.zera.data import Canvas, Person, SkinAppearance
+from backend.avatars.zera.data import Canvas, HeadCanvas, Person, Reference, SkinAppearance
 from backend.avatars.zera.relief import Shell
 from backend.avatars.zera.render import PersonRenderer
 from backend.avatars.zera.surface import PersonSurface, bake_texture
@@ -25,14 +25,14 @@ from backend.networks.layer_completion import LayerCompletion
 from shared.camera import Camera
 
 PREVIEW_SIZE = 256
-_PERSON_ARRAYS = ("neutral", "coefficients", "head_to_world")
+_HEAD_ARRAYS = ("neutral", "coefficients", "head_to_world")
 _SKIN_ARRAYS = ("cosine", "fallback", "smooth", "iris", "eye_profile")
 _SHELL_ARRAYS = ("vertices", "faces", "head_share", "bound_to", "bound_weight")
 _CANVAS_PICTURES = ("skin", "hair", "body", "plate", "lids")
 
 
 class ZeraAvatar:
-    """A person lifted from one photograph; see ``backend.avatars.interface.Avatar``."""
+    """A person lifted from one photograph or several; see ``backend.avatars.interface.Avatar``."""
 
     kind = "zera"
 
@@ -128,19 +128,26 @@ class ZeraAvatar:
     def _parts(self) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, NDArray[np.uint8]]]:
         """The person as description, tensors and pictures."""
         person = self.person
-        tensors = {f"person.{name}": np.asarray(getattr(person, name)) for name in _PERSON_ARRAYS}
+        tensors = {f"person.{name}": np.asarray(getattr(person, name)) for name in _HEAD_ARRAYS}
         tensors["canvas.depth"] = person.canvas.depth
         tensors |= {f"skin.{name}": getattr(person.skin, name) for name in _SKIN_ARRAYS}
         for layer in ("hair", "body"):
             tensors |= {f"{layer}.{name}": getattr(getattr(person, layer), name) for name in _SHELL_ARRAYS}
         pictures = {f"canvas/{name}": getattr(person.canvas, name) for name in _CANVAS_PICTURES}
-        pictures |= {f"canvas/cut{index}": person.canvas.cut[..., index] for index in range(person.canvas.cut.shape[2])}
+        pictures |= _masks("canvas", person.canvas)
         description: dict[str, Any] = {
             "kind": self.kind,
             "camera": person.canvas.camera.to_json(),
             "margin": person.canvas.margin,
             "iris_angle": person.skin.iris_angle,
         }
+        for number, lender in enumerate(person.lenders, start=1):
+            part = f"lender{number}"
+            tensors |= {f"{part}.{name}": np.asarray(getattr(lender, name)) for name in _HEAD_ARRAYS}
+            tensors[f"{part}.depth"] = lender.canvas.depth
+            pictures |= {f"{part}/skin": lender.canvas.skin, **_masks(part, lender.canvas)}
+        if person.lenders:
+            description["lenders"] = [lender.canvas.camera.to_json() for lender in person.lenders]
         return description, tensors, pictures
 
     @classmethod
@@ -156,7 +163,7 @@ class ZeraAvatar:
             camera=Camera.from_json(description["camera"]),
             margin=int(description["margin"]),
             depth=tensors["canvas.depth"],
-            cut=np.stack([pictures[f"canvas/cut{index}"] for index in range(5)], axis=-1),
+            cut=_cut("canvas", pictures),
             **{name: pictures[f"canvas/{name}"] for name in _CANVAS_PICTURES},
         )
         shells = {
@@ -165,11 +172,33 @@ class ZeraAvatar:
         skin = SkinAppearance(
             iris_angle=float(description["iris_angle"]), **{name: tensors[f"skin.{name}"] for name in _SKIN_ARRAYS}
         )
-        neutral, coefficients, head_to_world = (tensors[f"person.{name}"] for name in _PERSON_ARRAYS)
-        person = Person(neutral, coefficients, head_to_world, canvas, skin, shells["hair"], shells["body"])
+        lenders = []
+        for number, camera in enumerate(description.get("lenders", ()), start=1):
+            part = f"lender{number}"
+            seen = HeadCanvas(
+                camera=Camera.from_json(camera),
+                skin=pictures[f"{part}/skin"],
+                cut=_cut(part, pictures),
+                depth=tensors[f"{part}.depth"],
+            )
+            lenders.append(Reference(canvas=seen, **{name: tensors[f"{part}.{name}"] for name in _HEAD_ARRAYS}))
+        neutral, coefficients, head_to_world = (tensors[f"person.{name}"] for name in _HEAD_ARRAYS)
+        person = Person(
+            neutral, coefficients, head_to_world, canvas, skin, shells["hair"], shells["body"], tuple(lenders)
+        )
         picture = None
         if "reference" in pictures:
             reference = description["reference"]
             picture = Picture(pictures["reference"], None, Path(reference["name"]), reference["sha256"],
                               (pictures["reference"].shape[1], pictures["reference"].shape[0]))  # fmt: skip
         return cls(person, picture, device, completion_network())
+
+
+def _masks(part: str, canvas: HeadCanvas) -> dict[str, NDArray[np.uint8]]:
+    """A canvas's masks as pictures of a part of the file."""
+    return {f"{part}/cut{index}": canvas.cut[..., index] for index in range(canvas.cut.shape[2])}
+
+
+def _cut(part: str, pictures: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The inverse of :func:`_masks`."""
+    return np.stack([pictures[f"{part}/cut{index}"] for index in range(5)], axis=-1)

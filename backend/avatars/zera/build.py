@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.ndimage import distance_transform_edt, maximum_filter
 
 from backend.avatars.zera.appearance import skin_appearance
 from backend.avatars.zera.closed_lids import closed_lids
-from backend.avatars.zera.data import NO_SURFACE, Canvas, Person
+from backend.avatars.zera.data import NO_SURFACE, Canvas, HeadCanvas, Person, Reference
 from backend.avatars.zera.layers import (
     cut_masks,
     explained_mixture,
@@ -18,54 +19,64 @@ from backend.avatars.zera.layers import (
     in_shadow,
     padded,
     photograph_share,
+    quantised,
     scalp_hair,
     with_alpha,
 )
 from backend.avatars.zera.outline import conformed
 from backend.avatars.zera.scene import NECK_SHARE, Scene
 from backend.avatars.zera.shells import body_shell, hair_shell
-from backend.capture.detection import FaceLandmarks, detect_face
+from backend.capture.detection import FaceLandmarks
 from backend.capture.fit import HeadFit, fit_heads
-from backend.capture.image import Picture
 from backend.capture.lids import fitted_actions, shut
 from backend.capture.masks import Masks, segment
 from backend.capture.masks_fill import background_plate
 from backend.capture.rasteriser import Hits, rasteriser
+from backend.capture.references import Portrayed
 from backend.head.clearance import clear_of_lips
-from backend.head.model import head_model
+from backend.head.model import NECK_BEGINS, head_model
 from shared.camera import Camera
 from shared.progress import Progress, part, silent
 
 MARGIN = 0.35  # of the face's side
 PLATE_REACH = 0.12  # of the face's side: how far the scene goes on behind the person as its mirror image
 LAYER_REACH = 0.02  # metres: the same of layers behind others
+RIM = 4  # pixels around the head of what another photograph lends
 
 
-def build_person(picture: Picture, progress: Progress = silent) -> tuple[Person, dict[str, float]]:
-    """Reconstruct the person on one photograph.
+def build_person(references: Sequence[Portrayed], progress: Progress = silent) -> tuple[Person, dict[str, float]]:
+    """Reconstruct the person on photographs.
 
     Args:
-        picture: the photograph.
+        references: of one person; the first gives everything that it shows, the others what it does not.
         progress: told the stage.
 
     Returns:
-        The person and its report: ``residual`` of the fit in face sides, ``face_pixels``, ``person_share``.
+        The person and the report on the first photograph: ``residual`` of the fit in face sides, ``face_pixels``,
+        ``person_share``.
 
     Raises:
-        LimnerError: ``FACE_NOT_FOUND``, ``FACE_TOO_SMALL``, ``GRAPHICS_UNAVAILABLE``.
+        LimnerError: ``GRAPHICS_UNAVAILABLE``.
     """
-    progress(0.0, "finding the face")
-    face = detect_face(picture.rgb)
-    progress(0.1, "cutting out the person")
-    masks = segment(picture.rgb, face, picture.alpha)
+    share = 1 / len(references)  # of the work
+    masks = []
+    for index, each in enumerate(references):
+        progress(0.4 * index * share, "cutting out the person")
+        masks.append(segment(each.picture.rgb, each.face, each.picture.alpha))
     progress(0.4, "fitting the head")
-    height, width = picture.rgb.shape[:2]
-    fit = fit_heads([face], [(width, height)])[0]
-    person = lift(picture.rgb, face, masks, fit, part(progress, 0.45, 1.0))
-    return person, {
-        "residual": fit.residual,
-        "face_pixels": float(face.side),
-        "person_share": float(masks.person.mean()),
+    sizes = [(each.picture.rgb.shape[1], each.picture.rgb.shape[0]) for each in references]
+    fits = fit_heads([each.face for each in references], sizes)
+    main = references[0]
+    person = lift(main.picture.rgb, main.face, masks[0], fits[0], part(progress, 0.45, 0.45 + 0.55 * share))
+    lenders = []
+    for index, each in enumerate(references[1:], start=1):
+        progress(0.45 + 0.55 * index * share, "looking what another picture lends")
+        lenders.append(lend(each.picture.rgb, each.face, masks[index], fits[index]))
+    progress(1.0, "reconstructed")
+    return replace(person, lenders=tuple(lenders)), {
+        "residual": fits[0].residual,
+        "face_pixels": float(main.face.side),
+        "person_share": float(masks[0].person.mean()),
     }
 
 
@@ -79,24 +90,19 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
         fit: the head's fit.
         progress: told the stage.
     """
-    margin = int(MARGIN * face.side) // 2 * 2
+    margin = _margin(face)
     progress(0.0, "filling the background")
     plate = background_plate(rgb, masks.person, PLATE_REACH * face.side)
     progress(0.06, "measuring the outline")
     colours, masks = explained_mixture(rgb, masks, plate)
-    scene = _scene(masks, fit, margin)
-    for turn in range(2):
-        progress(0.1 + 0.05 * turn, "fitting the outline")
-        moved = conformed(fit, scene.world, scene.hits, scene.camera, scene.masks.face, scene.masks.person)
-        fit = replace(fit, neutral=moved)
-        scene = _scene(masks, fit, margin)
+    progress(0.1, "fitting the outline")
+    scene = _outlined(masks, fit, margin)
+    fit = scene.fit
     progress(0.2, "inflating clothes")
     body, body_alpha, body_front = body_shell(scene)
     progress(0.4, "inflating hair")
     hair, hair_alpha = hair_shell(scene, body_front)
     progress(0.6, "filling what is hidden")
-    # the farthest around: a bilinear look-up at an outline must not hide what is seen there
-    depth = maximum_filter(np.where(np.isfinite(scene.hits.depth), scene.hits.depth, 0), 5) - scene.depth
     skinned = masks.face + masks.neck + scalp_hair(scene)[margin:-margin, margin:-margin]
     bodily, reach = masks.clothes + masks.neck, LAYER_REACH * scene.metre
     covered = in_shadow(filled_layer(colours, bodily, margin, reach), bodily, margin, scene.metre)
@@ -116,7 +122,7 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
         body=with_alpha(covered, body_alpha),
         plate=padded(plate, margin),
         cut=cut_masks(scene),
-        depth=np.where(depth > -scene.depth, depth, NO_SURFACE).astype(np.float16),
+        depth=_depth_map(scene),
         lids=lids,
     )
     progress(0.85, "colouring the head")
@@ -131,6 +137,64 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
         hair=hair,
         body=body,
     )
+
+
+def lend(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit) -> Reference:
+    """Make what a further photograph shows of the head's surface, and nothing else of it.
+
+    Args:
+        rgb: [H, W, 3] uint8 the photograph.
+        face: its landmarks.
+        masks: [H, W] each, on the photograph.
+        fit: the head's fit.
+    """
+    margin = _margin(face)
+    scene = _outlined(masks, fit, margin)
+    skinned = masks.face + masks.neck + scalp_hair(scene)[margin:-margin, margin:-margin]
+    skin = filled_layer(rgb, skinned, margin, LAYER_REACH * scene.metre, least=0.1)
+    cut = cut_masks(scene)
+    # skin that hair hides is made up, and there is nothing beyond the photograph's edge
+    cut[..., 0] = np.minimum(cut[..., 0], np.pad(quantised(skinned), margin))
+    model = head_model()
+    pixels = scene.camera.project(scene.world[model.head_share > NECK_BEGINS])[:, :2]
+    size = (scene.camera.width, scene.camera.height)
+    left, top = (int(v) for v in np.clip(pixels.min(axis=0) - RIM, 0, None))
+    right, bottom = (int(v) for v in np.clip(pixels.max(axis=0) + RIM, 0, size))
+    intrinsics = scene.camera.intrinsics.copy()
+    intrinsics[:2, 2] -= left, top
+    window = (slice(top, bottom), slice(left, right))
+    return Reference(
+        neutral=scene.fit.neutral.astype(np.float32),
+        coefficients=fit.coefficients.astype(np.float32),
+        head_to_world=fit.head_to_world,
+        canvas=HeadCanvas(
+            camera=Camera(intrinsics, scene.camera.world_to_camera, right - left, bottom - top),
+            skin=skin[window],
+            cut=cut[window],
+            depth=_depth_map(scene)[window],
+        ),
+    )
+
+
+def _margin(face: FaceLandmarks) -> int:
+    """Pixels that the canvas adds on every side."""
+    return int(MARGIN * face.side) // 2 * 2
+
+
+def _depth_map(scene: Scene) -> NDArray[np.float16]:
+    """[H, W] as in ``HeadCanvas``."""
+    # the farthest around: a bilinear look-up at an outline must not hide what is seen there
+    depth = maximum_filter(np.where(np.isfinite(scene.hits.depth), scene.hits.depth, 0), 5) - scene.depth
+    return np.where(depth > -scene.depth, depth, NO_SURFACE).astype(np.float16)
+
+
+def _outlined(masks: Masks, fit: HeadFit, margin: int) -> Scene:
+    """Everything on the canvas, the head fitted to the person's outline."""
+    scene = _scene(masks, fit, margin)
+    for _ in range(2):
+        moved = conformed(scene.fit, scene.world, scene.hits, scene.camera, scene.masks.face, scene.masks.person)
+        scene = _scene(masks, replace(scene.fit, neutral=moved), margin)
+    return scene
 
 
 def _scene(masks: Masks, fit: HeadFit, margin: int) -> Scene:

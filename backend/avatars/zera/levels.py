@@ -85,6 +85,10 @@ class CanvasLevels(Generic[AnyLevel]):
             scale = 2.0 ** (np.ceil(2 * np.log2(scale)) / 2)
         return self.at(float(np.clip(scale, 0.02, 1.0)))
 
+    def tensor(self, values: NDArray) -> Tensor:
+        """Numbers as float32 where the pictures lie."""
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
+
     @property
     def metre(self) -> float:
         """Pixels of the canvas to a metre at the head's distance."""

@@ -6,7 +6,7 @@ the posed surface by barycentric coordinates, its opacity is that of a thin band
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -14,9 +14,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from backend.avatars.interface import FIRST_REFERENCE, Frame, FrameRequest
+from backend.avatars.interface import REFERENCE_COLOURS, Frame, FrameRequest
 from backend.avatars.zera.completion import (
     LOST_TURN,
     HeadSurface,
@@ -30,6 +31,7 @@ from backend.avatars.zera.completion import (
 )
 from backend.avatars.zera.data import Person
 from backend.avatars.zera.levels import CanvasLevels, Level
+from backend.avatars.zera.mixer import viewed_from
 from backend.avatars.zera.relief import Shell
 from backend.avatars.zera.skin_colour import IS_INSIDE, SkinColour
 from backend.capture.pncc import canonical_head
@@ -55,6 +57,7 @@ class Posed:
         head: [V, 3] metres, the head model's vertices.
         expressed: [V, 3] metres, head frame, the same before the head turned.
         shut: [2] how far it shut the left and the right lids, 0 as in the photograph, 1 altogether.
+        head_to_world: [4, 4] the turned head's frame.
         hair: [N, 3] metres, the hair shell's vertices.
         body: [M, 3] metres, the body shell's vertices.
     """
@@ -62,8 +65,16 @@ class Posed:
     head: NDArray[np.float64]
     expressed: NDArray[np.float32]
     shut: NDArray[np.float64]
+    head_to_world: NDArray[np.float64]
     hair: NDArray[np.float64]
     body: NDArray[np.float64]
+
+
+def _pose(request: FrameRequest) -> NDArray[np.float64]:
+    """[4, 4] the turned head's frame in that of the photograph's."""
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = Rotation.from_euler("xyz", request.rotation).as_matrix(), request.location
+    return pose
 
 
 @dataclass(frozen=True)
@@ -71,13 +82,15 @@ class Drawn:
     """Samples of a frame's surfaces.
 
     Args:
-        head: of head and hair. torso: of the body.
+        head: of the head model and of hair. torso: of the body.
         surface: of the head model, what completion is told of it.
+        shares: [K, N] of further photographs in the colours of the head model.
     """
 
     head: list[Samples]
     torso: list[Samples]
     surface: HeadSurface
+    shares: Tensor
 
     def visible(self, pixels: int) -> tuple[Layers, Layers]:
         """Head and torso, each where the other does not hide it."""
@@ -126,6 +139,7 @@ class PersonRenderer:
             head=turned(expressed, person.model.head_share),
             expressed=expressed,
             shut=person.lids_shut(moved),
+            head_to_world=person.head_to_world @ _pose(request),
             hair=carried(person.hair),
             body=carried(person.body),
         )
@@ -154,10 +168,23 @@ class PersonRenderer:
                 for name, layer in layers.items()
                 if name in request.passes
             }
-        if "mixer" in request.passes:  # one reference: all of the person comes from it
-            extra["mixer"] = to_bytes(person.alpha[:, None] * self._tensor(FIRST_REFERENCE), height, width)
+        if "mixer" in request.passes:
+            extra["mixer"] = to_bytes(self._origins(drawn, person), height, width)
         depth = depth_map(person, height, width) if "depth" in request.passes else None
         return Frame(rgba, depth, **extra)
+
+    def _origins(self, drawn: Drawn, person: Layers) -> Tensor:
+        """[P, 3] the colour of the photograph that each pixel came from, those of head and torso together [P]."""
+        colours = self._tensor(REFERENCE_COLOURS)
+        if not len(drawn.shares):
+            return person.alpha[:, None] * colours[0]
+        lenders = colours[1 + torch.arange(len(drawn.shares)) % (len(colours) - 1)]
+        surface, *others = (
+            replace(samples, colour=colours[0].expand(len(samples.pixel), 3)) for samples in drawn.head + drawn.torso
+        )
+        surface = replace(surface, colour=surface.colour + drawn.shares.T @ (lenders - colours[0]))
+        origins = merge([surface, *others], len(person.alpha))
+        return origins.rgb + (person.alpha - origins.alpha)[:, None] * colours[0]
 
     def view(self, request: FrameRequest, side: int) -> tuple[Tensor, float]:
         """What completion sees of a frame without it, [16, h, w] with ``side`` as the longer side; and how far the
@@ -190,10 +217,10 @@ class PersonRenderer:
     def _drawn(self, request: FrameRequest, camera: Camera, level: Level, posed: Posed) -> Drawn:
         """The surfaces' samples."""
         both = request.quality == "final"
-        head, surface = self._head_samples(posed, level, camera)
+        head, surface, shares = self._head_samples(posed, level, camera)
         hair = self._shell_samples(self.person.hair, posed.hair, self._hair_source, level.hair, camera, both)
         torso = self._shell_samples(self.person.body, posed.body, self._body_source, level.body, camera, both)
-        return Drawn([head, *hair], torso, surface)
+        return Drawn([head, *hair], torso, surface, shares)
 
     def _backdrop(self, request: FrameRequest, level: Level, camera: Camera) -> Tensor | None:
         """[P, 3] what stands behind the person; the photograph's plate only fits the photograph's camera."""
@@ -214,7 +241,7 @@ class PersonRenderer:
         """
         level = self.canvas.at(1.0)
         posed = self.posed(request)
-        colour, opacity, _ = self.skin.colour(
+        colour, opacity, *_ = self.skin.colour(
             self.skin.attributes, torch.ones(len(posed.head), device=self.device), level
         )
         found = [(posed.head, self._head_faces, colour.cpu().numpy(), opacity.cpu().numpy())]
@@ -291,9 +318,10 @@ class PersonRenderer:
             samples.append(Samples(pixel, depth, found[:, :3], opacity * surface_opacity(cosine, SHELL_BAND)))
         return samples
 
-    def _head_samples(self, posed: Posed, level: Level, camera: Camera) -> tuple[Samples, HeadSurface]:
-        """Samples of the posed head model, coloured from a level's pictures."""
-        attributes = self.skin.attributes_in_pose(posed.head, posed.expressed, posed.shut)
+    def _head_samples(self, posed: Posed, level: Level, camera: Camera) -> tuple[Samples, HeadSurface, Tensor]:
+        """Samples of the posed head model, coloured from a level's pictures, and lenders' shares [K, N] in them."""
+        view = viewed_from(camera, posed.head_to_world)
+        attributes = self.skin.attributes_in_pose(posed.head, posed.expressed, posed.shut, view)
         normals = vertex_normals(posed.head, self._head_faces)
         travel = np.linalg.norm(posed.expressed - self.person.source_vertices, axis=1, keepdims=True)
         known = self._tensor(
@@ -303,7 +331,7 @@ class PersonRenderer:
             posed.head, normals, self._head_faces, camera, torch.cat([attributes, known], dim=1)
         )
         found, known = everything[:, : attributes.shape[1]], everything[:, attributes.shape[1] :]
-        colour, on_person, trust = self.skin.colour(found, cosine, level)
+        colour, on_person, trust, shares = self.skin.colour(found, cosine, level)
         surface = HeadSurface(pixel, known[:, :3], F.normalize(known[:, 3:6], dim=1), trust, known[:, 6])
         in_mouth = pixel[found[:, IS_INSIDE] > 0.5].cpu().numpy()
         if len(in_mouth):
@@ -316,7 +344,7 @@ class PersonRenderer:
         inner = cv2.erode(covered.reshape(camera.height, camera.width).cpu().numpy(), np.ones((3, 3), np.uint8))
         solid = torch.as_tensor(inner.reshape(-1), device=self.device)[pixel] > 0
         opacity = torch.where(solid, 1.0, surface_opacity(cosine, HEAD_BAND))
-        return Samples(pixel, depth, colour, opacity * on_person), surface
+        return Samples(pixel, depth, colour, opacity * on_person), surface, shares
 
     def _fine_colours(
         self,
@@ -334,7 +362,7 @@ class PersonRenderer:
         Args:
             posed: the surfaces.
             normals: [V, 3] of the head's.
-            attributes: [V, 24] of the head's.
+            attributes: [V, 24 or more] of the head's.
             level: the photograph's pictures.
             camera: the frame's.
             in_mouth: [N] pixels that show the mouth's inside.
@@ -347,7 +375,7 @@ class PersonRenderer:
         window = Camera(closer @ camera.intrinsics, camera.world_to_camera, width * FINER, height * FINER)
         wanted = near[top : top + height, left : left + width].repeat(FINER, axis=0).repeat(FINER, axis=1) > 0
         ray, _, found, cosine = self._hits(posed.head, normals, self._head_faces, window, attributes, wanted)
-        colour, _, _ = self.skin.colour(found, cosine, level)
+        colour, *_ = self.skin.colour(found, cosine, level)
         row, column = ray // window.width // FINER + top, ray % window.width // FINER + left
         pixel = row * camera.width + column
         total = torch.zeros(near.size, 4, device=self.device)

@@ -66,8 +66,7 @@ class Sight:
         self._faces = faces
         depth = reference.canvas.depth.astype(np.float32)
         outlines = outlines_around(np.where(depth < NO_SURFACE, depth, np.inf), reference.canvas)
-        stacked = np.stack([depth, np.minimum(outlines, NO_SURFACE)])
-        self._depth = torch.tensor(stacked, dtype=torch.float32, device=canvas.device)
+        self._depth = canvas.tensor(np.stack([depth, np.minimum(outlines, NO_SURFACE)]))
 
     def at(self, places: Tensor, source_cosine: Tensor, cosine: Tensor, level: HeadLevel) -> Sighted:
         """What the photograph shows at places of the head.
@@ -100,12 +99,9 @@ class Sight:
             travel: [V] metres from where they are in the photograph, before the head turned.
         """
         # skin stretched to twice its area has little of the photograph to show
-        spread = self._tensor(self._source_areas / (vertex_areas(vertices, self._faces) + 1e-12)).clamp(max=1)
+        spread = self.canvas.tensor(self._source_areas / (vertex_areas(vertices, self._faces) + 1e-12)).clamp(max=1)
         leaving = self._borrowed * np.clip(travel / 0.003, 0, 1)
-        return cosines * spread[:, None] ** 1.5 * (1 - self._tensor(leaving)[:, None])
-
-    def _tensor(self, values: NDArray) -> Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=self.canvas.device)
+        return cosines * spread[:, None] ** 1.5 * (1 - self.canvas.tensor(leaving)[:, None])
 
     @cached_property
     def _borrowed(self) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from backend.avatars.zera.appearance import eye_directions
 from backend.avatars.zera.closed_lids import lid_places
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Person
 from backend.avatars.zera.levels import CanvasLevels, Level
+from backend.avatars.zera.mixer import Mixer
 from backend.avatars.zera.mouth import light_in_mouth
 from backend.avatars.zera.sight import Sight
 from backend.capture.lids import above_openings
@@ -26,6 +27,7 @@ FALLBACK, OFF_IRIS = slice(8, 11), slice(11, 14)
 IS_EYE, IS_INSIDE, IS_SOCKET = 14, 15, 16
 MIRRORED_SMOOTH = slice(17, 20)
 LID_PLACE, ON_UPPER_LID, SHUT = slice(20, 22), 22, 23
+LENDERS = slice(24, None)
 
 
 class SkinColour:
@@ -41,20 +43,40 @@ class SkinColour:
         self.person = person
         self._canvas = canvas
         self._sight = Sight(person, faces, canvas)
-        self._eye_profile = self._tensor(person.skin.eye_profile).T[:, None]
-
-    def _tensor(self, values: NDArray) -> Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=self._canvas.device)
+        self._mixer = Mixer(person, faces, self._sight, canvas) if person.lenders else None
+        self._eye_profile = self._canvas.tensor(person.skin.eye_profile).T[:, None]
 
     @cached_property
     def attributes(self) -> Tensor:
+        """[V, 24 or more] attributes of the head in the photograph, and what others lend where it shows nothing."""
+        return self._with_lenders(self._constant, self._source, self.person.source_vertices, None)
+
+    def _with_lenders(
+        self,
+        attributes: Tensor,
+        vertices: NDArray[np.float64],
+        expressed: NDArray[np.floating],
+        view: NDArray[np.float64] | None,
+    ) -> Tensor:
+        """Attributes [V, 24] with those of ``Mixer.attributes`` beside them."""
+        if self._mixer is None:
+            return attributes
+        return torch.cat([attributes, self._mixer.attributes(vertices, expressed, view)], dim=1)
+
+    @property
+    def _source(self) -> NDArray[np.float64]:
+        """[V, 3] the head in the photograph, world."""
+        return self.person.to_world(self.person.source_vertices)
+
+    @cached_property
+    def _constant(self) -> Tensor:
         """[V, 24] constant attributes: source place, mirrored place, their cosines of view, fallback,
         direction from the iris, whether it is eyeball, inside of the mouth, or eye socket, the smooth colours
         of the other side of the face, the place on the shut lids' charts, whether it is above the eye's opening, and
         how far its eye's lids are shut: not at all.
         """
         person, model = self.person, self.person.model
-        source = person.to_world(person.source_vertices)
+        source = self._source
         skin = person.skin
         directions = eye_directions(model, person.neutral)
         is_eye = model.region == EYE
@@ -74,37 +96,44 @@ class SkinColour:
             above_openings(person.neutral)[:, None],
             np.zeros((len(source), 1)),
         ]
-        return self._tensor(np.concatenate([np.asarray(column, np.float32) for column in columns], axis=1))
+        return self._canvas.tensor(np.concatenate([np.asarray(column, np.float32) for column in columns], axis=1))
 
     def attributes_in_pose(
-        self, vertices: NDArray[np.float64], expressed: NDArray[np.floating], shut: NDArray[np.float64]
+        self,
+        vertices: NDArray[np.float64],
+        expressed: NDArray[np.floating],
+        shut: NDArray[np.float64],
+        view: NDArray[np.float64],
     ) -> Tensor:
-        """[V, 24] the attributes of the head model in a pose: colours of the mouth's inside in the light that falls in,
-        cosines of view lowered where the photograph must not be seen as it would be without the pose.
+        """[V, 24 or more] the attributes of the head model in a pose: colours of the mouth's inside in the light that
+        falls in, cosines of view lowered where the photograph must not be seen as it would be without the pose, and
+        what others lend the frame.
 
         Args:
             vertices: [V, 3] metres, world, posed.
             expressed: [V, 3] metres, head frame, before the head turned.
             shut: [2] how far the lids are shut.
+            view: [3] unit vector to the frame's camera, head frame.
         """
-        attributes = self.attributes.clone()
+        attributes = self._constant.clone()
         travel = np.linalg.norm(expressed - self.person.source_vertices, axis=1)
         attributes[:, COSINES] = self._sight.dimmed(attributes[:, COSINES], vertices, travel)
-        attributes[:, SHUT] = self._tensor(shut @ self._lids[1])
-        attributes[:, FALLBACK] *= self._tensor(light_in_mouth(expressed))[:, None]
-        return attributes
+        attributes[:, SHUT] = self._canvas.tensor(shut @ self._lids[1])
+        attributes[:, FALLBACK] *= self._canvas.tensor(light_in_mouth(expressed))[:, None]
+        return self._with_lenders(attributes, vertices, expressed, view)
 
-    def colour(self, found: Tensor, cosine: Tensor, level: Level) -> tuple[Tensor, Tensor, Tensor]:
+    def colour(self, found: Tensor, cosine: Tensor, level: Level) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Colours of places on the head model.
 
         Args:
-            found: [N, 24] interpolated ``attributes``.
+            found: [N, 24 or more] interpolated ``attributes``.
             cosine: [N] of the angle of the view that wants the colour.
             level: the photograph's pictures, as coarse as that view.
 
         Returns:
             [N, 3] sRGB 0..1, [N] how much of it belongs to the person at all: what the photograph shows as background
-            is cut away, and [N] how much of it the photograph shows: the rest is made up.
+            is cut away, [N] how much of it photographs show: the rest is made up, and [K, N] the share of each of the
+            person's lenders.
         """
         fallback, off_iris = found[:, FALLBACK], found[:, OFF_IRIS]
         eye, inside, socket = (found[:, column : column + 1] > 0.5 for column in (IS_EYE, IS_INSIDE, IS_SOCKET))
@@ -122,7 +151,12 @@ class SkinColour:
         shutting = found[:, SHUT].nonzero()[:, 0]
         if len(shutting):
             colour[shutting] = self._under_lids(found[shutting], colour[shutting], level)
-        return colour, shown.cut[:, 4] * shown.kept, trust[:, 0]
+        shares = colour.new_zeros(0, len(colour))
+        if self._mixer is not None:
+            lent, lenders = self._mixer.lent(found[:, LENDERS], (eye, inside, socket), trust, cosine, level)
+            colour = colour + (lenders * (lent - colour)).sum(dim=0)
+            shares, trust = lenders[..., 0], torch.maximum(trust, lenders.sum(dim=0))
+        return colour, shown.cut[:, 4] * shown.kept, trust[:, 0], shares
 
     @staticmethod
     def _under_lids(found: Tensor, colour: Tensor, level: Level) -> Tensor:

@@ -63,7 +63,7 @@ def bake_texture(renderer: PersonRenderer) -> NDArray[np.uint8]:
     attributes = renderer.skin.attributes[torch.as_tensor(model.faces[hits.triangle.ravel()[seen]].astype(np.int64))]
     weights = torch.as_tensor(hits.barycentric.reshape(-1, 3)[seen])
     found = (attributes.cpu() * weights[..., None]).sum(dim=1).to(renderer.device)
-    colour, _, _ = renderer.skin.colour(found, torch.ones(len(found), device=renderer.device), renderer.canvas.at(1.0))
+    colour, *_ = renderer.skin.colour(found, torch.ones(len(found), device=renderer.device), renderer.canvas.at(1.0))
     texture = np.zeros((TEXTURE_SIZE * TEXTURE_SIZE, 3), np.uint8)
     texture[seen] = (colour.clamp(0, 1) * 255 + 0.5).to(torch.uint8).cpu().numpy()
     texture = texture.reshape(TEXTURE_SIZE, TEXTURE_SIZE, 3)
