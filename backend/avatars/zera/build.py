@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, maximum_filter
+from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
 from backend.avatars.zera.appearance import skin_appearance
 from backend.avatars.zera.closed_lids import closed_lids
 from backend.avatars.zera.data import NO_SURFACE, Canvas, HeadCanvas, Person, Reference
+from backend.avatars.zera.hair_depth import relief_network, told_depth
 from backend.avatars.zera.layers import (
     cut_masks,
     explained_mixture,
@@ -41,6 +42,7 @@ from shared.progress import Progress, part, silent
 MARGIN = 0.35  # of the face's side
 PLATE_REACH = 0.12  # of the face's side: how far the scene goes on behind the person as its mirror image
 LAYER_REACH = 0.02  # metres: the same of layers behind others
+DOUBTFUL, SLIT = 0.003, 0.0015  # metres from outlines, and to both sides of a mouth hardly open: nothing to lend there
 RIM = 4  # pixels around the head of what another photograph lends
 
 
@@ -101,7 +103,9 @@ def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     progress(0.2, "inflating clothes")
     body, body_alpha, body_front = body_shell(scene)
     progress(0.4, "inflating hair")
-    hair, hair_alpha = hair_shell(scene, body_front)
+    relief = relief_network()
+    told = told_depth(relief, rgb, scene) if relief else None
+    hair, hair_alpha = hair_shell(scene, body_front, told)
     progress(0.6, "filling what is hidden")
     skinned = masks.face + masks.neck + scalp_hair(scene)[margin:-margin, margin:-margin]
     bodily, reach = masks.clothes + masks.neck, LAYER_REACH * scene.metre
@@ -153,8 +157,9 @@ def lend(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
     skinned = masks.face + masks.neck + scalp_hair(scene)[margin:-margin, margin:-margin]
     skin = filled_layer(rgb, skinned, margin, LAYER_REACH * scene.metre, least=0.1)
     cut = cut_masks(scene)
-    # skin that hair hides is made up, and there is nothing beyond the photograph's edge
-    cut[..., 0] = np.minimum(cut[..., 0], np.pad(quantised(skinned), margin))
+    # hair hides skin, there is nothing beyond the photograph's edge, and what is near either is doubtful
+    cut[..., 0] = minimum_filter(np.minimum(cut[..., 0], np.pad(quantised(skinned), margin)), _wide(DOUBTFUL, scene))
+    cut[..., 2] = minimum_filter(cut[..., 2], _wide(SLIT, scene))
     model = head_model()
     pixels = scene.camera.project(scene.world[model.head_share > NECK_BEGINS])[:, :2]
     size = (scene.camera.width, scene.camera.height)
@@ -174,6 +179,11 @@ def lend(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit
             depth=_depth_map(scene)[window],
         ),
     )
+
+
+def _wide(metres: float, scene: Scene) -> int:
+    """An odd number of pixels, that wide to both sides."""
+    return 2 * max(1, round(metres * scene.metre)) + 1
 
 
 def _margin(face: FaceLandmarks) -> int:

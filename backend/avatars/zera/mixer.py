@@ -20,19 +20,22 @@ from backend.avatars.zera.data import Person, Reference
 from backend.avatars.zera.levels import CanvasLevels, HeadLevel, Level
 from backend.avatars.zera.sight import Sight
 from backend.capture.lids import BLINKS
-from backend.head.model import GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE
+from backend.head.model import GUM, MOUTH_CAVITY, NECK_BEGINS, SKIN, TEETH, TONGUE
 from backend.head.normals import vertex_normals
 from backend.head.smooth import laplacian
+from backend.nerf.images import smoothstep
 from shared.camera import Camera
 
-VIEW, EXPRESSION = np.radians(8), 0.006  # radians and metres by which a picture differs from a frame by one
-PREFERENCE = 3.0  # of the main photograph, in squares of those
+VIEW, EXPRESSION = np.radians(8), 0.004  # radians and metres by which a picture differs from a frame by one
+PREFERENCE = 6.0  # of the main photograph, in squares of those
 MOST_AFFINITY = 20.0
-ALIKE = (0.004, 0.01)  # metres from where on mouths and lids in a photograph are no longer those of the frame
+ALIKE = (0.003, 0.008)  # metres from where on mouths and lids in a photograph are no longer those of the frame
 LID_TRAVEL = 0.001  # metres that blinks move lids at least
+ASLANT = (0.15, 0.45)  # cosines of the angle at which a photograph sees what it lends
 LIGHT_DETAIL = 0.003  # metres: size of the pixels that are compared
 LIGHT_HOLD = 0.05  # how fast light follows what both photographs show, against smoothness
-MOST_LIGHT = np.log(2)
+MOST_LIGHT = 2.0
+LIT = 80  # percent of the skin that is darker than what is in full light
 
 # columns of what a lender adds to the head's attributes
 PLACE, COSINE, LIGHT, AFFINITY, READY, COLUMNS = slice(0, 3), 3, slice(4, 7), 7, 8, 9
@@ -99,13 +102,16 @@ class Mixer:
             cosine: [N] of the angle of the view that wants the colours.
             level: the main photograph's pictures, as coarse as that view.
         """
-        pairs = [each.colour(own, kinds, cosine, level) for each, own in zip(self._lenders, found.split(COLUMNS, 1))]
+        columns = found.split(COLUMNS, dim=1)
+        pairs = [each.colour(own, kinds, cosine, level) for each, own in zip(self._lenders, columns, strict=True)]
         colours, trusts = (torch.stack(values) for values in zip(*pairs, strict=True))
         weights = trusts * found[:, AFFINITY::COLUMNS].T[..., None].clamp(max=MOST_AFFINITY).exp()
         total = weights.sum(dim=0)
         instead = total / (1 + total)  # of the main photograph's own share
         shown = 1 - (1 - trusts).prod(dim=0)
-        return colours, shown * (1 - trust * (1 - instead)) * weights / total.clamp(min=1e-9)
+        # what fills a gap must not differ in light from what is around it; a whole face may be lit as from its side
+        light = torch.stack([own[:, LIGHT] for own in columns]) ** (1 - instead)
+        return (colours * light).clamp(0, 1), shown * (1 - trust * (1 - instead)) * weights / total.clamp(min=1e-9)
 
 
 class _Lender:
@@ -126,9 +132,11 @@ class _Lender:
         self._finer = self._canvas.metre / canvas.metre
         self.view = viewed_from(reference.canvas.camera, reference.head_to_world)
         blinking = np.linalg.norm(person.actions[list(BLINKS)], axis=2).max(axis=0) > LID_TRAVEL
-        self.mobile = np.isin(model.region, (MOUTH_CAVITY, TONGUE, TEETH, GUM)) | blinking
+        self._inside = np.isin(model.region, (MOUTH_CAVITY, TONGUE, TEETH, GUM))
+        self.mobile = self._inside | blinking
         place, cosine = _seen(reference, reference.canvas.camera)
-        light = _light(person, main, canvas, self._sight, self._canvas)
+        exposure, light = _light(person, main, canvas, self._sight, self._canvas)
+        self._exposure = self._canvas.tensor(exposure)
         self._constant = self._canvas.tensor(np.concatenate([place, cosine, light], axis=1))
 
     def travel(self, moved: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -150,7 +158,9 @@ class _Lender:
             affinity: [V] to the frame, beyond the main photograph's.
             ready: [V] how far the frame calls for what others lend, 0..1.
         """
-        alike = np.clip((ALIKE[1] - travel) / (ALIKE[1] - ALIKE[0]), 0, 1)
+        # teeth stay where they are while the lips around them move: a mouth is alike as a whole
+        farthest = np.where(self._inside, np.percentile(travel[self._inside], 90), travel)
+        alike = np.clip((ALIKE[1] - farthest) / (ALIKE[1] - ALIKE[0]), 0, 1)
         constant = self._constant.clone()
         constant[:, COSINE : COSINE + 1] = self._sight.dimmed(constant[:, COSINE : COSINE + 1], vertices, travel)
         of_frame = np.stack([affinity, ready * np.where(self.mobile, alike, 1.0)], axis=1)
@@ -159,12 +169,13 @@ class _Lender:
     def colour(
         self, found: Tensor, kinds: tuple[Tensor, Tensor, Tensor], cosine: Tensor, level: HeadLevel
     ) -> tuple[Tensor, Tensor]:
-        """[N, 3] colours in the main photograph's light, and [N, 1] trust in them; see ``Mixer.lent``."""
+        """[N, 3] colours at the main photograph's exposure, and [N, 1] trust in them; see ``Mixer.lent``."""
         own = self._canvas.scaled(level.scale / self._finer, exact=False)
         shown = self._sight.at(found[:, PLACE], found[:, COSINE], cosine, own)
         # gazes differ: an eyeball has one photograph's iris or another's
         trust = shown.trusted(*kinds) * ~kinds[0] * found[:, READY : READY + 1]
-        return (shown.colour * found[:, LIGHT]).clamp(0, 1), trust
+        trust = trust * smoothstep(*ASLANT, found[:, COSINE : COSINE + 1])
+        return shown.colour * self._exposure, trust
 
 
 def _angle(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -186,19 +197,24 @@ def _light(
     canvas: CanvasLevels[Level],
     lender: Sight,
     lender_canvas: CanvasLevels[HeadLevel],
-) -> NDArray[np.float64]:
-    """[V, 3] factors of a lender's colours to the main photograph's light, smooth, from the skin that both show."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Factors of a lender's colours: [3] to the main photograph's exposure and white balance, by the skin in full
+    light; and [V, 3] from there to its light, smooth, by the skin that both show.
+    """
     found = []
     for sight, levels in ((main, canvas), (lender, lender_canvas)):
         place, cosine = (levels.tensor(values) for values in _seen(sight.reference, levels.canvas.camera))
         coarse = levels.scaled(1 / (LIGHT_DETAIL * levels.metre), exact=False)
         found.append(sight.at(place, cosine[:, 0], cosine[:, 0], coarse))
     nothing = torch.zeros_like(found[0].trust, dtype=torch.bool)
-    both = torch.stack([each.trusted(nothing, nothing, nothing) for each in found]).prod(dim=0)[:, 0]
-    ratio = ((found[0].colour + 0.05) / (found[1].colour + 0.05)).log().clamp(-MOST_LIGHT, MOST_LIGHT)
-    weight = both.cpu().numpy().astype(np.float64) * (person.model.region == SKIN)
-    ratio = ratio.cpu().numpy().astype(np.float64)
+    skin = (person.model.region == SKIN) & (person.model.head_share > NECK_BEGINS)
+    trusts = [each.trusted(nothing, nothing, nothing)[:, 0].cpu().numpy() * skin for each in found]
+    colours = [each.colour.cpu().numpy().astype(np.float64) + 0.05 for each in found]
+    lit = [np.percentile(c[t > 0.5], LIT, axis=0) if (t > 0.5).any() else 1.0 for c, t in zip(colours, trusts)]
+    exposure = np.clip(lit[0] / lit[1], 1 / MOST_LIGHT, MOST_LIGHT) * np.ones(3)
+    ratio = np.log(np.clip(colours[0] / (colours[1] * exposure), 1 / MOST_LIGHT, MOST_LIGHT))
+    weight = LIGHT_HOLD * trusts[0] * trusts[1]
     mean = (weight[:, None] * ratio).sum(axis=0) / (weight.sum() + 1e-9)
     graph = laplacian(person.model.faces, None, len(weight))
-    system = splu((graph + sparse.diags(LIGHT_HOLD * weight + 1e-6)).tocsc())
-    return np.exp(system.solve(LIGHT_HOLD * weight[:, None] * ratio + 1e-6 * mean))
+    system = splu((graph + sparse.diags(weight + 1e-6)).tocsc())
+    return exposure, np.exp(system.solve(weight[:, None] * ratio + 1e-6 * mean))
