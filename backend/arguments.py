@@ -167,6 +167,7 @@ def build_parser() -> argparse.ArgumentParser:
     for network, steps, batch, text in (
         ("parsing", 20_000, 32, "divide a picture into hair, face, neck, clothes and background"),
         ("completion", 20_000, 16, "add to lifted frames what the photograph did not show"),
+        ("relief", 20_000, 32, "tell how far away hair and headwear are"),
     ):
         trained = networks.add_parser(network, help=text, description=text[0].upper() + text[1:] + ".")
         trained.add_argument(

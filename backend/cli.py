@@ -357,7 +357,13 @@ def _completion_task(options: argparse.Namespace, settings: Settings) -> Task:
     return CompletionTask(settings, options.output / "people", options.people)
 
 
-TASKS = {"parsing": _parsing_task, "completion": _completion_task}
+def _relief_task(options: argparse.Namespace, settings: Settings) -> Task:
+    from backend.training.relief import ReliefTask
+
+    return ReliefTask(settings, options.output / "people", options.people)
+
+
+TASKS = {"parsing": _parsing_task, "completion": _completion_task, "relief": _relief_task}
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, ProgressDisplay], int]] = {

@@ -115,6 +115,15 @@ def misjudged(share: Tensor, chance: Chance) -> Tensor:
     return torch.sigmoid(moved * torch.exp(chance.uniform(1.5, 3.5, 1, 1, 1)))
 
 
+def misjudged_parts(shares: Tensor, chance: Chance) -> Tensor:
+    """What a network might take for the shares of parts [B, C, H, W]: the lines between them moved and softened."""
+    size, parts = shares.shape[-1], shares.shape[1]
+    small = F.interpolate(shares, (size // 4, size // 4), mode="area")
+    soft = F.interpolate(small, (size, size), mode="bilinear", align_corners=False)
+    moved = soft + 0.25 * chance.field(size, 6, parts) * chance.uniform(0, 1, 1, 1, 1)
+    return torch.softmax(moved * torch.exp(chance.uniform(1.5, 3.5, 1, 1, 1)), dim=1)
+
+
 def _change(rgb: Tensor, chosen: Tensor, chance: Chance, change: Callable[[Tensor, Chance], Tensor]) -> None:
     """Change the chosen samples in place."""
     if len(chosen):

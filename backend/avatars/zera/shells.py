@@ -22,6 +22,8 @@ BODY_REACH = 0.03  # metres: how far clothes and skin go on under hair where the
 EAR_REACH = 0.05  # metres: how far an ear may lie from the head model's
 CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
 LYING, HANGING = 0.01, 0.08  # metres from the body: hair nearer lies on it, hair further hangs free
+SMOOTH = 1.0  # grid cells over which a told depth is smoothed
+FOLDED = 0.06  # metres from its outline within which the back of hair follows the front's depth there
 HELD = 0.04  # metres from what lies on the head: hair nearer is held by it
 
 
@@ -101,12 +103,15 @@ def _going_on(scene: Scene, torso: NDArray[np.int32]) -> NDArray[np.float32]:
     return np.asarray(np.clip(np.maximum(np.minimum(own, near), behind), 0, 1), np.float32)
 
 
-def hair_shell(scene: Scene, body_front: NDArray[np.float64]) -> tuple[Shell, NDArray[np.uint8]]:
+def hair_shell(
+    scene: Scene, body_front: NDArray[np.float64], told: NDArray[np.float32] | None
+) -> tuple[Shell, NDArray[np.uint8]]:
     """Hair and the skin that the head model does not cover: what moves with the head, unless it lies on the body.
 
     Args:
         scene: the photograph on its canvas.
         body_front: [h, w] metres, the body shell's front at the grid's nodes, NaN where it is not: hair may fall on it.
+        told: [H, W] metres, how far away hair is, on the canvas; ``None`` where nothing tells it but its outline.
 
     Returns:
         The shell and its opacity on the canvas [H, W] uint8.
@@ -141,12 +146,16 @@ def hair_shell(scene: Scene, body_front: NDArray[np.float64]) -> tuple[Shell, ND
     known = np.where(in_front, rim - np.nan_to_num(body_front) + 0.008, known)
     trust = np.where(in_front, 0.5, trust)
     height = inflate(domain, outline & ~on_mesh & ~in_front, known, trust, cell, bulge=0.5)
+    seam = np.zeros(height.shape)  # how far before the rim front and back meet
+    if told is not None:
+        height, seam = _as_told(height, rim - _hair_depth(scene, told, pixels, step), hair, outline, cell)
     solid = on_mesh & (hair > 0.3) & (slope < 3)
     height = np.where(solid, np.maximum(height, surface + 0.0006), height)
     height = np.where(in_front, np.maximum(height, known - 0.004), height)
     on_back = np.isfinite(back) & (back > rim)
     behind = np.where(on_back, np.nan_to_num(back) - rim + 0.6 * thickness, 0.0)
     height_back = inflate(domain, outline & ~on_back, behind, np.where(on_back, 0.6, 0.0), cell, bulge=0.5)
+    height_back = np.maximum(height_back - seam, np.where(on_back, behind, -height))
     to_head = np.linalg.inv(scene.fit.head_to_world)
     vertices, faces = shell(domain, rim - height, rim + height_back, pixels, scene.camera, to_head)
     nearest, weight = bind(vertices, scene.source, 0.012)
@@ -154,6 +163,37 @@ def hair_shell(scene: Scene, body_front: NDArray[np.float64]) -> tuple[Shell, ND
     body = unprojected(pixels[lies_on], body_front[lies_on], scene.camera, to_head)
     share = _hanging(vertices[: len(vertices) // 2], domain, on_mesh, cell, body, _on_torso(scene, body)[1])
     return Shell(vertices, faces, np.tile(share, 2), nearest, weight), quantised(alpha)
+
+
+def _hair_depth(scene: Scene, told: NDArray[np.float32], pixels: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+    """[h, w] metres, a depth [H, W] of hair at the grid's nodes, smooth, and nothing but hair in it."""
+    weight = scene.masks.hair**2
+    total, share = (_mean_at(pixels, each, step) for each in (told * weight, weight))
+    total, share = (gaussian_filter(each, SMOOTH) + 1e-3 * gaussian_filter(each, 8 * SMOOTH) for each in (total, share))
+    return (total + 1e-9 * scene.depth) / (share + 1e-9)
+
+
+def _as_told(
+    height: NDArray[np.float64],
+    told: NDArray[np.float64],
+    hair: NDArray[np.float64],
+    outline: NDArray[np.bool_],
+    cell: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """[h, w] the front sheet as told where hair is; and what front and back have in common near the outline.
+
+    Args:
+        height: [h, w] metres before the rim that it has otherwise. told: [h, w] those that hair has.
+        hair: [h, w] its share.
+        outline: [h, w] where front and back meet.
+        cell: side of a grid cell, metres.
+    """
+    share = _smoothstep(gaussian_filter(hair, 1.0) / 0.5)
+    height = height + share * (told - height)
+    if not outline.any():
+        return height, np.zeros(height.shape)
+    away, nearest = distance_transform_edt(~outline, return_indices=True)
+    return height, height[tuple(nearest)] * (1 - _smoothstep(away * cell / FOLDED))
 
 
 def _hanging(
