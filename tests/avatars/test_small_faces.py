@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.avatars.reconstruct import WORKING_SIDES, reconstruct
-from backend.avatars.zera import build
+from backend.avatars.reconstruct import reconstruct
+from backend.capture import references
+from backend.capture.references import WORKING_SIDES
 from shared.errors import LimnerError
 
 
@@ -21,7 +22,7 @@ def test_more_pixels_are_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         seen.append(rgb.shape[1])
         raise LimnerError("FACE_TOO_SMALL", "The face is too small.", "Choose another picture.")
 
-    monkeypatch.setattr(build, "detect_face", find)
+    monkeypatch.setattr(references, "detect_face", find)
     Image.new("RGB", (width, 800)).save(tmp_path / "group.png")
     with pytest.raises(LimnerError, match=r"FACE_TOO_SMALL.*group\.png") as refusal:
         reconstruct([tmp_path / "group.png"])
