@@ -23,6 +23,8 @@ EAR_REACH = 0.05  # metres: how far an ear may lie from the head model's
 CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
 LYING, HANGING = 0.01, 0.08  # metres from the body: hair nearer lies on it, hair further hangs free
 SMOOTH = 1.0  # grid cells over which a told depth is smoothed
+FREE = 0.06  # metres from the head from which on hair hangs free
+ROUNDED = 0.015  # metres from its edges within which the front of hair turns to the back or to the face
 FOLDED = 0.06  # metres from its outline within which the back of hair follows the front's depth there
 HELD = 0.04  # metres from what lies on the head: hair nearer is held by it
 
@@ -148,7 +150,8 @@ def hair_shell(
     height = inflate(domain, outline & ~on_mesh & ~in_front, known, trust, cell, bulge=0.5)
     seam = np.zeros(height.shape)  # how far before the rim front and back meet
     if told is not None:
-        height, seam = _as_told(height, rim - _hair_depth(scene, told, pixels, step), hair, outline, cell)
+        depth = _hair_depth(scene, told, pixels, step)
+        height, seam = _as_told(height, rim - depth, hair, outline, on_mesh, to_face, cell)
     solid = on_mesh & (hair > 0.3) & (slope < 3)
     height = np.where(solid, np.maximum(height, surface + 0.0006), height)
     height = np.where(in_front, np.maximum(height, known - 0.004), height)
@@ -178,22 +181,37 @@ def _as_told(
     told: NDArray[np.float64],
     hair: NDArray[np.float64],
     outline: NDArray[np.bool_],
+    on_head: NDArray[np.bool_],
+    to_face: NDArray[np.float64],
     cell: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """[h, w] the front sheet as told where hair is; and what front and back have in common near the outline.
+    """[h, w] the front sheet as told where hair is, round at its edges; and how far before the rim the back follows.
+
+    At the outline both meet at the rim beside the head; hair that hangs free is where it is told to be. At the face
+    hair comes down to it: nothing is seen through between them.
 
     Args:
         height: [h, w] metres before the rim that it has otherwise. told: [h, w] those that hair has.
         hair: [h, w] its share.
         outline: [h, w] where front and back meet.
+        on_head: [h, w] where the head model's head is.
+        to_face: [h, w] metres from the face that is seen.
         cell: side of a grid cell, metres.
     """
-    share = _smoothstep(gaussian_filter(hair, 1.0) / 0.5)
-    height = height + share * (told - height)
+    share = _smoothstep(gaussian_filter(hair, 1.0) / 0.5) * _rounded(to_face - cell)
     if not outline.any():
-        return height, np.zeros(height.shape)
+        return height + share * (told - height), np.zeros(height.shape)
     away, nearest = distance_transform_edt(~outline, return_indices=True)
-    return height, height[tuple(nearest)] * (1 - _smoothstep(away * cell / FOLDED))
+    free = _smoothstep(distance_transform_edt(~on_head) * cell / FREE) if on_head.any() else np.ones(height.shape)
+    seam = gaussian_filter((share * free * told)[tuple(nearest)], 2.0)
+    told = seam + _rounded(away * cell) * (told - seam)
+    return height + share * (told - height), seam * (1 - _smoothstep(away * cell / FOLDED))
+
+
+def _rounded(away: NDArray[np.float64]) -> NDArray[np.float64]:
+    """0 to 1 as a quarter of a circle over ``ROUNDED`` metres."""
+    part = np.clip(away / ROUNDED, 0, 1)
+    return np.sqrt(part * (2 - part))
 
 
 def _hanging(
