@@ -178,9 +178,13 @@ def likeness(first: HeadFit, second: HeadFit) -> float:
     axes = [fit.camera.world_to_camera[:3, :3] @ fit.head_to_world[:3, :3] for fit in (first, second)]
     # leaning to a shoulder shows nothing new: the angle between the directions from the head to the cameras
     turn = np.arccos(np.clip(axes[0][2] @ axes[1][2], -1, 1)) / TURN
+    return float(np.exp(-(turn**2 + expression_distance(first, second) ** 2) / 2))
+
+
+def expression_distance(first: HeadFit, second: HeadFit) -> float:
+    """How far apart the expressions of two pictures are: below 1 they are much the same."""
     moved = np.tensordot(second.coefficients - first.coefficients, _actions(), axes=1)
-    expression = np.percentile(np.linalg.norm(moved, axis=1), 97) / EXPRESSION
-    return float(np.exp(-(turn**2 + expression**2) / 2))
+    return float(np.percentile(np.linalg.norm(moved, axis=1), 97) / EXPRESSION)
 
 
 def _actions() -> NDArray[np.float64]:

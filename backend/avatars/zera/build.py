@@ -33,7 +33,7 @@ from backend.capture.lids import fitted_actions, shut
 from backend.capture.masks import Masks, segment
 from backend.capture.masks_fill import background_plate
 from backend.capture.rasteriser import Hits, rasteriser
-from backend.capture.references import Portrayed
+from backend.capture.references import Portrayed, expression_distance
 from backend.head.clearance import clear_of_lips
 from backend.head.model import NECK_BEGINS, head_model
 from shared.camera import Camera
@@ -66,9 +66,7 @@ def build_person(references: Sequence[Portrayed], progress: Progress = silent) -
         progress(0.4 * index * share, "cutting out the person")
         masks.append(segment(each.picture.rgb, each.face, each.picture.alpha))
     progress(0.4, "fitting the head")
-    sizes = [(each.picture.rgb.shape[1], each.picture.rgb.shape[0]) for each in references]
-    fits = fit_heads([each.face for each in references], sizes)
-    main = references[0]
+    main, fits = references[0], _fitted(references)
     person = lift(main.picture.rgb, main.face, masks[0], fits[0], part(progress, 0.45, 0.45 + 0.55 * share))
     lenders = []
     for index, each in enumerate(references[1:], start=1):
@@ -80,6 +78,25 @@ def build_person(references: Sequence[Portrayed], progress: Progress = silent) -
         "face_pixels": float(main.face.side),
         "person_share": float(masks[0].person.mean()),
     }
+
+
+def _fitted(references: Sequence[Portrayed]) -> list[HeadFit]:
+    """The head on every picture: one identity, that of the pictures with the first one's expression.
+
+    What lips and cheeks do in a shout goes into the identity in part, and would show in the face at rest.
+    """
+    alike = [
+        each for each in references if each is references[0] or expression_distance(references[0].fit, each.fit) < 1
+    ]
+    fits = dict(zip(alike, _one_identity(alike), strict=True))
+    if len(alike) < len(references):
+        fits = dict(zip(references, _one_identity(references), strict=True)) | fits
+    return [fits[each] for each in references]
+
+
+def _one_identity(references: Sequence[Portrayed]) -> list[HeadFit]:
+    sizes = [(each.picture.rgb.shape[1], each.picture.rgb.shape[0]) for each in references]
+    return fit_heads([each.face for each in references], sizes)
 
 
 def lift(rgb: NDArray[np.uint8], face: FaceLandmarks, masks: Masks, fit: HeadFit, progress: Progress) -> Person:

@@ -29,7 +29,7 @@ from shared.camera import Camera
 VIEW, EXPRESSION = np.radians(8), 0.004  # radians and metres by which a picture differs from a frame by one
 PREFERENCE = 6.0  # of the main photograph, in squares of those
 MOST_AFFINITY = 20.0
-ALIKE = (0.003, 0.008)  # metres from where on mouths and lids in a photograph are no longer those of the frame
+ALIKE = (0.005, 0.012)  # metres from where on mouths and lids in a photograph are no longer those of the frame
 LID_TRAVEL = 0.001  # metres that blinks move lids at least
 ASLANT = (0.15, 0.45)  # cosines of the angle at which a photograph sees what it lends
 LIGHT_DETAIL = 0.003  # metres: size of the pixels that are compared
