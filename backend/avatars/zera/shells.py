@@ -22,9 +22,10 @@ BODY_REACH = 0.03  # metres: how far clothes and skin go on under hair where the
 EAR_REACH = 0.05  # metres: how far an ear may lie from the head model's
 CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
 LYING, HANGING = 0.01, 0.08  # metres from the body: hair nearer lies on it, hair further hangs free
-SMOOTH = 1.0  # grid cells over which a told depth is smoothed
+SMOOTH = 1.5  # grid cells over which a told depth is smoothed
 FREE = 0.06  # metres from the head from which on hair hangs free
-ROUNDED = 0.015  # metres from its edges within which the front of hair turns to the back or to the face
+EDGE = 0.015  # metres within which hair comes down to the face
+ROUND = 0.04  # metres from its outline within which hair on the head turns from front to back
 FOLDED = 0.06  # metres from its outline within which the back of hair follows the front's depth there
 HELD = 0.04  # metres from what lies on the head: hair nearer is held by it
 
@@ -198,20 +199,16 @@ def _as_told(
         to_face: [h, w] metres from the face that is seen.
         cell: side of a grid cell, metres.
     """
-    share = _smoothstep(gaussian_filter(hair, 1.0) / 0.5) * _rounded(to_face - cell)
+    # a quarter of a circle where it comes down to the face
+    down = np.clip((to_face - cell) / EDGE, 0, 1)
+    share = _smoothstep(gaussian_filter(hair, 1.0) / 0.5) * np.sqrt(down * (2 - down))
     if not outline.any():
         return height + share * (told - height), np.zeros(height.shape)
     away, nearest = distance_transform_edt(~outline, return_indices=True)
     free = _smoothstep(distance_transform_edt(~on_head) * cell / FREE) if on_head.any() else np.ones(height.shape)
-    seam = gaussian_filter((share * free * told)[tuple(nearest)], 2.0)
-    told = seam + _rounded(away * cell) * (told - seam)
-    return height + share * (told - height), seam * (1 - _smoothstep(away * cell / FOLDED))
-
-
-def _rounded(away: NDArray[np.float64]) -> NDArray[np.float64]:
-    """0 to 1 as a quarter of a circle over ``ROUNDED`` metres."""
-    part = np.clip(away / ROUNDED, 0, 1)
-    return np.sqrt(part * (2 - part))
+    seam = gaussian_filter((share * free * told)[tuple(nearest)], 2.0) * (1 - _smoothstep(away * cell / FOLDED))
+    share *= free + (1 - free) * _smoothstep(away * cell / ROUND)
+    return height + share * (told - height), seam
 
 
 def _hanging(
