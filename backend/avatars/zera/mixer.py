@@ -29,7 +29,7 @@ from shared.camera import Camera
 VIEW, EXPRESSION = np.radians(8), 0.004  # radians and metres by which a picture differs from a frame by one
 PREFERENCE = 6.0  # of the main photograph, in squares of those
 MOST_AFFINITY = 20.0
-ALIKE = (0.005, 0.012)  # metres from where on mouths and lids in a photograph are no longer those of the frame
+ALIKE = (0.003, 0.009)  # metres from where on mouths and lids in a photograph are no longer those of the frame
 LID_TRAVEL = 0.001  # metres that blinks move lids at least
 ASLANT = (0.15, 0.45)  # cosines of the angle at which a photograph sees what it lends
 LIGHT_DETAIL = 0.003  # metres: size of the pixels that are compared
@@ -170,6 +170,8 @@ class _Lender:
         self, found: Tensor, kinds: tuple[Tensor, Tensor, Tensor], cosine: Tensor, level: HeadLevel
     ) -> tuple[Tensor, Tensor]:
         """[N, 3] colours at the main photograph's exposure, and [N, 1] trust in them; see ``Mixer.lent``."""
+        if not found[:, READY].any():  # the main photograph's own view
+            return torch.zeros_like(found[:, PLACE]), torch.zeros_like(found[:, :1])
         own = self._canvas.scaled(level.scale / self._finer, exact=False)
         shown = self._sight.at(found[:, PLACE], found[:, COSINE], cosine, own)
         # gazes differ: an eyeball has one photograph's iris or another's
