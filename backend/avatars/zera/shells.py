@@ -23,9 +23,9 @@ EAR_REACH = 0.05  # metres: how far an ear may lie from the head model's
 CHIN, SHOULDER = -0.125, -0.27  # metres: heights in the head frame between which hair passes from head to torso
 LYING, HANGING = 0.01, 0.08  # metres from the body: hair nearer lies on it, hair further hangs free
 SMOOTH = 1.5  # grid cells over which a told depth is smoothed
-FREE = 0.06  # metres from the head from which on hair hangs free
+LOOSE = 0.015  # metres before the body: hair that is told to be nearer to it lies on it
 EDGE = 0.015  # metres within which hair comes down to the face
-ROUND = 0.04  # metres from its outline within which hair on the head turns from front to back
+ROUND = 0.025  # metres from its outline within which hair on the head turns from front to back
 FOLDED = 0.06  # metres from its outline within which the back of hair follows the front's depth there
 HELD = 0.04  # metres from what lies on the head: hair nearer is held by it
 
@@ -152,7 +152,11 @@ def hair_shell(
     seam = np.zeros(height.shape)  # how far before the rim front and back meet
     if told is not None:
         depth = _hair_depth(scene, told, pixels, step)
-        height, seam = _as_told(height, rim - depth, hair, outline, on_mesh, to_face, cell)
+        tall = unprojected(pixels.reshape(-1, 2), rim.ravel(), scene.camera, np.linalg.inv(scene.fit.head_to_world))
+        free = _smoothstep(tall[:, 2].reshape(rim.shape) / CHIN)
+        before = rim - depth
+        before = np.where(in_front, known + np.maximum(before - known - LOOSE, 0), before)
+        height, seam = _as_told(height, before, hair, outline, free, to_face, cell)
     solid = on_mesh & (hair > 0.3) & (slope < 3)
     height = np.where(solid, np.maximum(height, surface + 0.0006), height)
     height = np.where(in_front, np.maximum(height, known - 0.004), height)
@@ -182,20 +186,20 @@ def _as_told(
     told: NDArray[np.float64],
     hair: NDArray[np.float64],
     outline: NDArray[np.bool_],
-    on_head: NDArray[np.bool_],
+    free: NDArray[np.float64],
     to_face: NDArray[np.float64],
     cell: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """[h, w] the front sheet as told where hair is, round at its edges; and how far before the rim the back follows.
 
-    At the outline both meet at the rim beside the head; hair that hangs free is where it is told to be. At the face
+    At the outline both meet at the rim beside the head; hair that hangs free meets where it is told to be. At the face
     hair comes down to it: nothing is seen through between them.
 
     Args:
         height: [h, w] metres before the rim that it has otherwise. told: [h, w] those that hair has.
         hair: [h, w] its share.
         outline: [h, w] where front and back meet.
-        on_head: [h, w] where the head model's head is.
+        free: [h, w] how far hair hangs free there, rather than going around the head.
         to_face: [h, w] metres from the face that is seen.
         cell: side of a grid cell, metres.
     """
@@ -205,7 +209,6 @@ def _as_told(
     if not outline.any():
         return height + share * (told - height), np.zeros(height.shape)
     away, nearest = distance_transform_edt(~outline, return_indices=True)
-    free = _smoothstep(distance_transform_edt(~on_head) * cell / FREE) if on_head.any() else np.ones(height.shape)
     seam = gaussian_filter((share * free * told)[tuple(nearest)], 2.0) * (1 - _smoothstep(away * cell / FOLDED))
     share *= free + (1 - free) * _smoothstep(away * cell / ROUND)
     return height + share * (told - height), seam
