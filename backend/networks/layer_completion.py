@@ -1,10 +1,11 @@
 """Completion of lifted layers: from what the photograph showed of a person to what it did not show.
 
-A renderer that lifts a photograph's pixels knows where they went, and where it had to make colours up: beside a turned
-head, behind hair, between opening lips. This network sees the frame's layers with the trust that each pixel deserves,
-and those of the photograph itself, and adds a residual to the person's colour and opacity. Its last layer begins at
-zero, so that fresh weights change nothing. An encoder and a decoder with skips (Ronneberger and others 2015) work at
-half of the frame's resolution, to which blocks of 2x2 pixels are folded (Shi and others 2016, sub-pixel convolution).
+A renderer that lifts a photograph's pixels knows where they went, and has nothing where they left: behind hair, beside
+a turned head. This network sees the frame's layers with the trust that each pixel deserves, and those of the photograph
+itself; its residual is added to the person's colour and opacity where the frame shows nobody. What the photograph shows
+stays as it is, for a mean over all that may be is not as sharp as what is. The last layer begins at zero, so that fresh
+weights change nothing. An encoder and a decoder with skips (Ronneberger and others 2015) work at half of the frame's
+resolution, to which blocks of 2x2 pixels are folded (Shi and others 2016, sub-pixel convolution).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from backend.nerf.images import smoothstep
 from backend.networks.resnet import BasicBlock
 from backend.weights import Weights
 
@@ -26,7 +28,11 @@ CANONICAL, NORMAL = slice(10, 13), slice(13, 16)  # place in the mean head's box
 CHANNELS = 16
 MOST_TRAVEL = 0.02  # metres
 RGBA = 4
+# how far around a place hair tells its colours, and the share of it there from which on it does
+NEAR, ENOUGH_HAIR = 17, 0.04
+SOFTNESS = 5  # pixels of a view over which completion begins
 DIVISOR = 16  # of a view's sides
+VEIL = (0.4, 0.7)  # cover below which there is nothing, and above which there is somebody
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,70 @@ class LayerCompletionConfig:
     widths: tuple[int, ...] = (32, 64, 96, 160)
     depths: tuple[int, ...] = (0, 2, 2, 3)
     side: int = 256
+
+
+def room(person: Tensor) -> Tensor:
+    """[B, 4, H, W] premultiplied -> [B, 1, H, W] how far nobody is there, softly, 0..1."""
+    return 1 - _mean(person[:, 3:], SOFTNESS).clamp(0, 1)
+
+
+def lifted_person(view: Tensor) -> Tensor:
+    """[B, 16, H, W] views -> [B, 4, H, W] premultiplied colours and alpha without completion."""
+    return view[:, HEAD] + view[:, TORSO]
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What goes on where a frame shows nobody.
+
+    Args:
+        cover: [B, 1, H, W] how much of what is empty is filled, 0..1.
+        colour: [B, 3, H, W] by what, 0..1.
+    """
+
+    cover: Tensor
+    colour: Tensor
+
+    def resized(self, size: tuple[int, int]) -> Filling:
+        """The same for pictures of another height and width."""
+        maps = (self.cover, self.colour)
+        return Filling(*(F.interpolate(each, size, mode="bilinear", align_corners=False) for each in maps))
+
+    def behind(self, person: Tensor) -> Tensor:
+        """[B, 4, H, W] premultiplied colours and alpha -> the same, completed.
+
+        Where the network doubts whether somebody is, it covers thinly; but hair and shoulders have edges.
+        """
+        filled = (1 - person[:, 3:]) * smoothstep(*VEIL, self.cover)
+        return person + torch.cat([filled * self.colour, filled], dim=1)
+
+
+def filling(residual: Tensor, view: Tensor) -> Filling:
+    """What the network's residual [B, 4, H, W] fills of a view [B, 16, H, W]."""
+    alpha = lifted_person(view)[:, 3:]
+    empty = (alpha < 0.5).float()
+    more = residual[:, 3:].clamp(min=0) * empty
+    cover = (more / (1 - alpha).clamp(min=0.5)).clamp(0, 1)
+    cover = F.max_pool2d(-F.max_pool2d(-cover, 3, 1, 1), 3, 1, 1)  # nothing is as small as a pixel
+    # it goes on under the soft outline of what was there, or a line would stay open between them
+    cover = torch.where(alpha < 0.5, cover, F.max_pool2d(cover, SOFTNESS, 1, SOFTNESS // 2))
+    colours = residual[:, :3] * empty * (more > 0)
+    told, weight = (each + 0.02 * _mean(each, 2 * SOFTNESS + 1) for each in (colours, more))
+    # the network knows that hair goes on here, the hair that is near knows its colours
+    hair = _around(view[:, HEAD] * (view[:, SIGNED] == 0).all(dim=1, keepdim=True))
+    near = smoothstep(0.0, ENOUGH_HAIR, hair[:, 3:])
+    colour = (1 - near) * told / weight.clamp(min=1e-4) + near * hair[:, :3] / hair[:, 3:].clamp(min=1e-4)
+    return Filling(cover, colour.clamp(0, 1))
+
+
+def _mean(maps: Tensor, window: int) -> Tensor:
+    return F.avg_pool2d(maps, window, 1, window // 2, count_include_pad=False)
+
+
+def _around(maps: Tensor) -> Tensor:
+    """Means over squares of about 4 times ``NEAR`` pixels."""
+    coarse = _mean(F.avg_pool2d(maps, 4, ceil_mode=True), NEAR)
+    return F.interpolate(coarse, maps.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class LayerCompletion(nn.Module):

@@ -22,6 +22,9 @@ from backend.networks.layer_completion import (
     TORSO,
     LayerCompletion,
     LayerCompletionConfig,
+    filling,
+    lifted_person,
+    room,
 )
 from backend.training import completion_views
 from backend.training.augmentation import Chance, affine, warped
@@ -58,11 +61,11 @@ class Moment:
     @property
     def lifted(self) -> Tensor:
         """[B, 4, S, S] the person without completion."""
-        return self.view[:, HEAD] + self.view[:, TORSO]
+        return lifted_person(self.view)
 
-    def completed(self, network: nn.Module) -> Tensor:
-        """[B, 4, S, S] the person with it."""
-        return self.lifted + self.differs * network(self.view, self.source).float()
+    def residual(self, network: nn.Module) -> Tensor:
+        """[B, 4, S, S] what completion adds wherever the frame differs from its source."""
+        return self.differs * network(self.view, self.source).float()
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class CompletionTask:
         Logarithms, since every picture's decibels count alike. Errors are those over black and over white.
         """
         moment = augmented(unpacked(batch), Chance(len(batch), batch.device, self.settings.seed, step, processes.rank))
-        shown = moment.completed(network)
+        shown = moment.lifted + room(moment.lifted) * moment.residual(network)
         over_black, over_white = (over(shown, grey) - over(moment.truth, grey) for grey in (0.0, 1.0))
         area = moment.truth[:, 3].sum(dim=(1, 2)).clamp_min(64.0)
         square = (over_black.square() + over_white.square()).mean(dim=1).sum(dim=(1, 2)) / (2 * area)
@@ -136,7 +139,7 @@ class CompletionTask:
         picked = (Moment(*(part[:1] for part in vars(each).values())) for each in self._held_out(device))
         columns = []
         for moment, _ in zip(picked, range(8), strict=False):
-            own = F.interpolate(moment.source[:, HEAD] + moment.source[:, TORSO], moment.view.shape[-2:])
+            own = F.interpolate(lifted_person(moment.source), moment.view.shape[-2:])
             shown = (own, moment.truth, moment.lifted, predicted(network, moment))
             columns.append(torch.cat([over(each, GREY)[0].clamp(0, 1) for each in shown], dim=1))
         return (torch.cat(columns, dim=2).permute(1, 2, 0) * 255).byte().cpu().numpy()
@@ -152,7 +155,7 @@ class CompletionTask:
 @torch.inference_mode()
 def predicted(network: nn.Module, moment: Moment) -> Tensor:
     """[B, 4, S, S] the person as the network in use completes it."""
-    return moment.completed(network.eval()).clamp(0, 1)
+    return filling(moment.residual(network.eval()), moment.view).behind(moment.lifted)
 
 
 def over(person: Tensor, grey: float) -> Tensor:

@@ -27,6 +27,7 @@ from backend.networks.layer_completion import (
     TRAVEL,
     TRUST,
     LayerCompletion,
+    filling,
 )
 from backend.weights import network_in_use
 from shared.camera import Camera
@@ -68,8 +69,8 @@ def turn_between(person: Person, camera: Camera, request: FrameRequest) -> float
     return float(Rotation.from_matrix(turned @ (person.camera.world_to_camera[:3, :3] @ head).T).magnitude())
 
 
-def called_for(view: Tensor, turn: float) -> Tensor:
-    """How far a frame calls for completion: everywhere when the head turns, else where the face moves.
+def moved(view: Tensor, turn: float) -> Tensor:
+    """How far a frame differs from the photograph: everywhere when the head turns, else where the face moves.
 
     A blink must not make hair and shoulders flicker, however little.
 
@@ -78,13 +79,12 @@ def called_for(view: Tensor, turn: float) -> Tensor:
         turn: radians from the photograph.
 
     Returns:
-        [h, w] from 0 to 1.
+        [h, w] from 0 to 1, and 0 again where the head is turned too far for the network.
     """
     travel = F.max_pool2d(view[None, TRAVEL : TRAVEL + 1], MOVED_REACH, 1, MOVED_REACH // 2)
     travel = F.avg_pool2d(travel, MOVED_REACH, 1, MOVED_REACH // 2)[0, 0] * MOST_TRAVEL
-    moved = smoothstep(0.0, 1.0, (travel / FULL_TRAVEL).clamp(min=turn / FULL_TURN))
     lost = min(max((turn - LOST_TURN[0]) / (LOST_TURN[1] - LOST_TURN[0]), 0.0), 1.0)
-    return moved * (1 - lost)
+    return (1 - lost) * smoothstep(0.0, 1.0, (travel / FULL_TRAVEL).clamp(min=turn / FULL_TURN))
 
 
 def layer_view(head: Layers, torso: Layers, surface: HeadSurface, height: int, width: int, side: int) -> Tensor:
@@ -115,28 +115,27 @@ def layer_view(head: Layers, torso: Layers, surface: HeadSurface, height: int, w
 
 
 @torch.inference_mode()
-def residual(network: LayerCompletion, view: Tensor, source: Tensor, turn: float, height: int, width: int) -> Tensor:
-    """[H W, 4] what completion adds to a frame's premultiplied colours and alpha.
+def completed(
+    network: LayerCompletion, person: Layers, view: Tensor, source: Tensor, turn: float, height: int
+) -> Layers:
+    """A frame's person with what the network adds.
 
     Args:
-        network: whose sides are ``config.side``.
+        network: whose views are seen.
+        person: [P] pixels, without completion.
         view: [16, h, w] of the frame. source: [16, h/2, w/2] of the photograph's own pose.
         turn: radians from the photograph.
-        height, width: of the frame.
+        height: of the frame, pixels.
     """
     tall, wide = view.shape[1:]
     taller, wider = (-(-length // DIVISOR) * DIVISOR for length in (tall, wide))
     padded = F.pad(view, (0, wider - wide, 0, taller - tall))[None]
     beside = F.pad(source, (0, wider // 2 - source.shape[2], 0, taller // 2 - source.shape[1]))[None]
-    found = network(padded, beside)[:, :, :tall, :wide] * called_for(view, turn)
-    return F.interpolate(found, (height, width), mode="bilinear", align_corners=False)[0].reshape(4, -1).T
-
-
-def completed(person: Layers, added: Tensor) -> Layers:
-    """Layers with a residual [P, 4] on their premultiplied colour and alpha."""
-    alpha = (person.alpha + added[:, 3]).clamp(0, 1)
-    rgb = torch.minimum((person.rgb + added[:, :3]).clamp(min=0), alpha[:, None])
-    return Layers(rgb, alpha, person.depth)
+    residual = network(padded, beside)[:, :, :tall, :wide] * moved(view, turn)
+    rgba = torch.cat([person.rgb, person.alpha[:, None]], dim=1).T.reshape(1, 4, height, -1)
+    filled = filling(residual, view[None]).resized((height, rgba.shape[3]))
+    whole = filled.behind(rgba)[0].reshape(4, -1).T
+    return Layers(whole[:, :3], whole[:, 3], person.depth)
 
 
 def parted(whole: Layers, person: Layers, head: Layers, torso: Layers) -> tuple[Layers, Layers]:

@@ -21,12 +21,11 @@ from backend.avatars.interface import REFERENCE_COLOURS, Frame, FrameRequest
 from backend.avatars.zera.completion import (
     LOST_TURN,
     HeadSurface,
-    called_for,
     completed,
     depth_map,
     layer_view,
+    moved,
     parted,
-    residual,
     turn_between,
 )
 from backend.avatars.zera.data import Person
@@ -153,14 +152,13 @@ class PersonRenderer:
         height, width = camera.height, camera.width
         pixels = height * width
         lifted = merge(drawn.head + drawn.torso, pixels)
-        added = self._completion_of(request, camera, drawn)
-        person = lifted if added is None else completed(lifted, added)
+        person = self._completed(lifted, request, camera, drawn)
         rgba = to_bytes(over(person, self._backdrop(request, level, camera)), height, width)
         extra = {}
         if "head" in request.passes or "torso" in request.passes:
             # where the torso hides the head it is cut out, so that head over torso is the whole
             head, torso = merge(drawn.head, pixels, drawn.torso), merge(drawn.torso, pixels)
-            if added is not None:
+            if person is not lifted:
                 head, torso = parted(person, lifted, head, torso)
             layers = {"head": head, "torso": torso}
             extra = {
@@ -188,25 +186,25 @@ class PersonRenderer:
 
     def view(self, request: FrameRequest, side: int) -> tuple[Tensor, float]:
         """What completion sees of a frame without it, [16, h, w] with ``side`` as the longer side; and how far the
-        frame calls for it where it does so most, 0..1.
+        frame differs from the photograph where it does so most, 0..1.
         """
         camera = (request.camera or self.person.camera).fitted(request.size)
         posed = self.posed(request)
         drawn = self._drawn(request, camera, self.canvas.seen_by(camera, exact=request.camera is None), posed)
         view = self._view_of(drawn, camera, side)
-        return view, float(called_for(view, turn_between(self.person, camera, request)).max())
+        return view, float(moved(view, turn_between(self.person, camera, request)).max())
 
     def _view_of(self, drawn: Drawn, camera: Camera, side: int) -> Tensor:
         head, torso = drawn.visible(camera.height * camera.width)
         return layer_view(head, torso, drawn.surface, camera.height, camera.width, side)
 
-    def _completion_of(self, request: FrameRequest, camera: Camera, drawn: Drawn) -> Tensor | None:
-        """[P, 4] what completion adds to a frame; ``None`` if nothing."""
+    def _completed(self, lifted: Layers, request: FrameRequest, camera: Camera, drawn: Drawn) -> Layers:
+        """The person with what completion adds, if it adds anything."""
         turn = turn_between(self.person, camera, request)
         if self.completion is None or turn > LOST_TURN[1] or (turn < 1e-6 and not drawn.surface.travel.any()):
-            return None
+            return lifted
         view = self._view_of(drawn, camera, self.completion.config.side)
-        return residual(self.completion, view, self._source_view, turn, camera.height, camera.width)
+        return completed(self.completion, lifted, view, self._source_view, turn, camera.height)
 
     @cached_property
     def _source_view(self) -> Tensor:
