@@ -25,7 +25,7 @@ LYING, HANGING = 0.01, 0.08  # metres from the body: hair nearer lies on it, hai
 SMOOTH = 1.5  # grid cells over which a told depth is smoothed
 LOOSE = 0.015  # metres before the body: hair that is told to be nearer to it lies on it
 EDGE = 0.015  # metres within which hair comes down to the face
-ROUND = 0.025  # metres from its outline within which hair on the head turns from front to back
+ROUND = 0.03  # metres from its outline within which hair on the head turns from front to back
 FOLDED = 0.06  # metres from its outline within which the back of hair follows the front's depth there
 HELD = 0.04  # metres from what lies on the head: hair nearer is held by it
 
@@ -210,7 +210,7 @@ def _as_told(
         return height + share * (told - height), np.zeros(height.shape)
     away, nearest = distance_transform_edt(~outline, return_indices=True)
     seam = gaussian_filter((share * free * told)[tuple(nearest)], 2.0) * (1 - _smoothstep(away * cell / FOLDED))
-    share *= free + (1 - free) * _smoothstep(away * cell / ROUND)
+    share *= free + (1 - free) * _smoothstep(gaussian_filter(away, 2.0) * cell / ROUND)
     return height + share * (told - height), seam
 
 
