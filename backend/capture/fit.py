@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from scipy.spatial.transform import Rotation
 from backend.capture.correspondence import IRISES, LANDMARKS, correspondence
 from backend.capture.detection import FaceLandmarks, detect_face
 from backend.head.model import EYE, head_model
+from backend.head.normals import vertex_normals
 from backend.head.smooth import smooth_offset
 from shared.arkit import ARKIT_INDEX, ARKIT_NAMES, mirrored
 from shared.camera import Camera
@@ -27,6 +29,8 @@ LEAST_FOCAL = 1.1  # of the picture's longer side
 FACE_SIDE = 0.185  # metres: the longer side of the landmarks' box on a mean head seen from the front
 # brows are drawn anywhere on the ridge of the head model, which has none
 BROWS = np.array([70, 63, 105, 66, 107, 55, 65, 52, 53, 46, 300, 293, 334, 296, 336, 285, 295, 282, 283, 276])
+FACING = 0.5  # cosine of the angle of view from where on a landmark's place is fully trusted
+HIDDEN_TRUST = 0.4  # of landmarks on skin that faces away
 # OpenCV camera axes in the world's: x right, y down, z forward along +Y
 _WORLD_TO_CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
@@ -105,7 +109,8 @@ def fit_heads(
         gradient[shape] -= weights.identity * identity
         neutral = np.asarray(mean + np.tensordot(identity, directions, axes=1), np.float64)
         for index, view in enumerate(views):
-            rows, error = equations(view, neutral, directions, actions, confidence / weights.landmark**2)
+            precision = confidence * _facing(view) / weights.landmark**2
+            rows, error = equations(view, neutral, directions, actions, precision)
             own = directions_count + index * (ACTIONS + 6)
             columns = np.r_[np.arange(directions_count), np.arange(own, own + ACTIONS + 6)]
             if step < 3:  # the pose first
@@ -244,6 +249,23 @@ def equations(
     robust = precision / (1 + (size / 0.04) ** 2)
     root = np.sqrt(robust / LANDMARKS * 100)[:, None] / view.side
     return (jacobian * root[..., None]).reshape(-1, jacobian.shape[-1]), (residual * root).reshape(-1)
+
+
+def _facing(view: View) -> NDArray[np.float64]:
+    """[478] Trust in landmarks by how the mean head's skin there faces the camera: what is hidden or at the outline,
+    the detector puts somewhere along the outline.
+    """
+    ray = view.translation / np.linalg.norm(view.translation)
+    t = np.clip(-(_normals() @ view.rotation.T @ ray) / FACING, 0, 1)
+    return np.asarray(HIDDEN_TRUST + (1 - HIDDEN_TRUST) * t * t * (3 - 2 * t))
+
+
+@lru_cache(maxsize=1)
+def _normals() -> NDArray[np.float64]:
+    """[478, 3] unit normals of the mean head at the landmarks."""
+    model = head_model()
+    normals = correspondence().on(vertex_normals(model.mean, model.faces))
+    return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
 
 
 def _linearise(
