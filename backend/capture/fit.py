@@ -30,7 +30,7 @@ FACE_SIDE = 0.185  # metres: the longer side of the landmarks' box on a mean hea
 # brows are drawn anywhere on the ridge of the head model, which has none
 BROWS = np.array([70, 63, 105, 66, 107, 55, 65, 52, 53, 46, 300, 293, 334, 296, 336, 285, 295, 282, 283, 276])
 FACING = 0.5  # cosine of the angle of view from where on a landmark's place is fully trusted
-HIDDEN_TRUST = 0.4  # of landmarks on skin that faces away
+HIDDEN_TRUST = 0.7  # of landmarks on skin that faces away
 # OpenCV camera axes in the world's: x right, y down, z forward along +Y
 _WORLD_TO_CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 

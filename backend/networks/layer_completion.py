@@ -92,9 +92,9 @@ def filling(residual: Tensor, view: Tensor) -> Filling:
     empty = (alpha < 0.5).float()
     more = residual[:, 3:].clamp(min=0) * empty
     cover = (more / (1 - alpha).clamp(min=0.5)).clamp(0, 1)
-    cover = F.max_pool2d(-F.max_pool2d(-cover, 3, 1, 1), 3, 1, 1)  # nothing is as small as a pixel
-    # it goes on under the soft outline of what was there, or a line would stay open between them
-    cover = torch.where(alpha < 0.5, cover, F.max_pool2d(cover, SOFTNESS, 1, SOFTNESS // 2))
+    # smooth, nothing is as small as a pixel; and under the soft outline of what was there it goes on as beside it, or a
+    # line would stay open between them
+    cover = _mean(cover * empty, SOFTNESS) / _mean(empty, SOFTNESS).clamp(min=0.1)
     colours = residual[:, :3] * empty * (more > 0)
     told, weight = (each + 0.02 * _mean(each, 2 * SOFTNESS + 1) for each in (colours, more))
     # the network knows that hair goes on here, the hair that is near knows its colours

@@ -134,7 +134,7 @@ def test_landmarks_on_skin_that_faces_away_do_not_turn_the_head(slid: float) -> 
     face = seen(np.zeros(80), turn=turn)
     points = face.points[:, :2].astype(np.float64)
     points[hidden, 0] += slid * face.side
-    assert hidden.sum() > 30 and turn_error(fit(landmarks(points)), turn) < 2.2  # 3 with full trust in them
+    assert hidden.sum() > 30 and turn_error(fit(landmarks(points)), turn) < 2.7  # 3.2 with full trust in them
 
 
 @pytest.mark.parametrize("opening", [0.2, 0.4, 0.6])
