@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend.capture.head_frame import HeadFrame, face_map
-from backend.networks.face_parsing import FaceParsing, parsing_input
+from backend.networks.face_parsing import FaceParsing, FaceParsingConfig, parsing_input
 from backend.weights import network_in_use
 
 NAME = "face_parsing"
@@ -18,7 +18,7 @@ FINER = 4 / 3  # than the network was trained on: held-out hair and faces are fo
 
 def parsing_network() -> FaceParsing | None:
     """The network; ``None`` where no usable weights are."""
-    return network_in_use(NAME, FaceParsing.restored)
+    return network_in_use(NAME, FaceParsing, FaceParsingConfig)
 
 
 def parsed(

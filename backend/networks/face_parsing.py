@@ -1,4 +1,4 @@
-"""Face parsing: a small encoder and decoder of residual blocks with skips between them (Ronneberger and others 2015).
+"""Face parsing by a small encoder and decoder.
 
 An aligned head goes in, every pixel's logits of being background, hair, face, neck or clothes come out.
 """
@@ -8,11 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from backend.networks.resnet import BasicBlock
-from backend.weights import Weights
+from backend.networks.encoder_decoder import EncoderDecoder, resized
 
 
 @dataclass(frozen=True)
@@ -36,61 +34,16 @@ class FaceParsingConfig:
     size: int = 192
 
 
-class FaceParsing(nn.Module):
+class FaceParsing(EncoderDecoder):
     """Encoder, context and decoder."""
 
     def __init__(self, config: FaceParsingConfig) -> None:
-        super().__init__()
+        super().__init__(config.inputs, 2, config.widths, config.depths, config.context, config.classes)
         self.config = config
-        first, *_ = config.widths
-        self.stem = nn.Sequential(
-            nn.Conv2d(config.inputs, first, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(first), nn.ReLU()
-        )
-        self.down, self.up, self.joins = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        inputs = first
-        for level, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
-            blocks = [
-                BasicBlock(inputs if block == 0 else width, width, 2 if block == 0 and level else 1, 1)
-                for block in range(depth)
-            ]
-            self.down.append(nn.Sequential(*blocks))
-            inputs = width
-        self.context = nn.Sequential(*(BasicBlock(inputs, inputs, 1, dilation) for dilation in config.context))
-        for width in reversed(config.widths[:-1]):
-            self.joins.append(nn.Conv2d(inputs, width, 1))
-            self.up.append(BasicBlock(width, width, 1, 1))
-            inputs = width
-        self.head = nn.Conv2d(inputs, config.classes, 3, padding=1)
-
-    @classmethod
-    def restored(cls, weights: Weights) -> FaceParsing:
-        """The network of those weights, ready for use.
-
-        Raises:
-            LimnerError: ``WEIGHTS_UNREADABLE`` where they do not fit together.
-        """
-        try:
-            network = cls(FaceParsingConfig(**weights.config))
-            network.load_state_dict(dict(weights.tensors))
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise weights.unfit(str(error)) from error
-        return network.eval().requires_grad_(False)
 
     def forward(self, picture: Tensor) -> Tensor:
         """[B, inputs, H, W] of any size, colours and hints in [-1, 1] -> logits [B, classes, H, W]."""
-        maps = [self.stem(picture)]
-        maps[0] = self.down[0](maps[0])
-        for stage in list(self.down)[1:]:
-            maps.append(stage(maps[-1]))
-        hidden = self.context(maps.pop())
-        for join, block in zip(self.joins, self.up, strict=True):
-            skip = maps.pop()
-            hidden = block(skip + _resized(join(hidden), skip))
-        return _resized(self.head(hidden), picture)
-
-
-def _resized(maps: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(maps, like.shape[-2:], mode="bilinear", align_corners=False)
+        return resized(self.mapped(picture), picture)
 
 
 def parsing_input(rgb: Tensor, person: Tensor, face_map: Tensor, seen: Tensor) -> Tensor:

@@ -7,14 +7,11 @@ depth, going on beyond its outline; its last layer begins at zero, so that fresh
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from backend.networks.face_parsing import FaceParsing, FaceParsingConfig
-from backend.weights import Weights
 
 INPUTS = 10  # colours, shares of background, hair, face, neck and clothes, the head model's depth and where it is
 UNIT = 0.25  # of the crop's side: depth that the network takes for one
@@ -31,20 +28,6 @@ class HairRelief(nn.Module):
         self.maps = FaceParsing(config)
         nn.init.zeros_(self.maps.head.weight)
         nn.init.zeros_(self.maps.head.bias)
-
-    @classmethod
-    def restored(cls, weights: Weights) -> Self:
-        """The network of those weights, ready for use.
-
-        Raises:
-            LimnerError: ``WEIGHTS_UNREADABLE`` where they do not fit together.
-        """
-        try:
-            network = cls(FaceParsingConfig(**weights.config))
-            network.load_state_dict(dict(weights.tensors))
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise weights.unfit(str(error)) from error
-        return network.eval().requires_grad_(False)
 
     def forward(self, rgb: Tensor, shares: Tensor, head: Tensor, there: Tensor) -> Tensor:
         """The depth of what a crop shows.

@@ -4,8 +4,8 @@ A renderer that lifts a photograph's pixels knows where they went, and has nothi
 a turned head. This network sees the frame's layers with the trust that each pixel deserves, and those of the photograph
 itself; its residual is added to the person's colour and opacity where the frame shows nobody. What the photograph shows
 stays as it is, for a mean over all that may be is not as sharp as what is. The last layer begins at zero, so that fresh
-weights change nothing. An encoder and a decoder with skips (Ronneberger and others 2015) work at half of the frame's
-resolution, to which blocks of 2x2 pixels are folded (Shi and others 2016, sub-pixel convolution).
+weights change nothing. An encoder and a decoder work at half of the frame's resolution, to which blocks of 2x2 pixels
+are folded (Shi and others 2016, sub-pixel convolution).
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from backend.nerf.images import smoothstep
-from backend.networks.resnet import BasicBlock
-from backend.weights import Weights
+from backend.networks.encoder_decoder import EncoderDecoder
 
 # channels of a view, 0 where there is nothing; those from SIGNED on of the head model's surface
 HEAD, TORSO = slice(0, 4), slice(4, 8)  # premultiplied sRGB and alpha, each where the other does not hide it
@@ -114,46 +113,14 @@ def _around(maps: Tensor) -> Tensor:
     return F.interpolate(coarse, maps.shape[-2:], mode="bilinear", align_corners=False)
 
 
-class LayerCompletion(nn.Module):
+class LayerCompletion(EncoderDecoder):
     """Encoder and decoder."""
 
     def __init__(self, config: LayerCompletionConfig) -> None:
-        super().__init__()
+        super().__init__(5 * CHANNELS, 1, config.widths, config.depths, (), 4 * RGBA)
         self.config = config
-        first, *_ = config.widths
-        self.stem = nn.Sequential(
-            nn.Conv2d(5 * CHANNELS, first, 3, padding=1, bias=False), nn.BatchNorm2d(first), nn.ReLU()
-        )
-        self.down, self.up, self.joins = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        inputs = first
-        for level, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
-            blocks = [
-                BasicBlock(inputs if block == 0 else width, width, 2 if block == 0 and level else 1, 1)
-                for block in range(depth)
-            ]
-            self.down.append(nn.Sequential(*blocks))
-            inputs = width
-        for width in reversed(config.widths[:-1]):
-            self.joins.append(nn.Conv2d(inputs, width, 1))
-            self.up.append(BasicBlock(width, width, 1, 1))
-            inputs = width
-        self.head = nn.Conv2d(inputs, 4 * RGBA, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-
-    @classmethod
-    def restored(cls, weights: Weights) -> LayerCompletion:
-        """The network of those weights, ready for use.
-
-        Raises:
-            LimnerError: ``WEIGHTS_UNREADABLE`` where they do not fit together.
-        """
-        try:
-            network = cls(LayerCompletionConfig(**weights.config))
-            network.load_state_dict(dict(weights.tensors))
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise weights.unfit(str(error)) from error
-        return network.eval().requires_grad_(False)
 
     def forward(self, view: Tensor, source: Tensor) -> Tensor:
         """What to add to the person's premultiplied colour and alpha.
@@ -165,12 +132,4 @@ class LayerCompletion(nn.Module):
         Returns:
             [B, 4, H, W] in about [-1, 1].
         """
-        maps = [self.stem(torch.cat([F.pixel_unshuffle(view, 2), source], dim=1))]
-        maps[0] = self.down[0](maps[0])
-        for stage in list(self.down)[1:]:
-            maps.append(stage(maps[-1]))
-        hidden = maps.pop()
-        for join, block in zip(self.joins, self.up, strict=True):
-            skip = maps.pop()
-            hidden = block(skip + F.interpolate(join(hidden), skip.shape[-2:], mode="bilinear", align_corners=False))
-        return F.pixel_shuffle(self.head(hidden), 2)
+        return F.pixel_shuffle(self.mapped(torch.cat([F.pixel_unshuffle(view, 2), source], dim=1)), 2)

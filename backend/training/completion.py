@@ -99,7 +99,7 @@ class CompletionTask:
 
     def restored(self, weights: Weights) -> nn.Module:
         """With stored weights."""
-        return LayerCompletion.restored(weights)
+        return weights.restored(LayerCompletion, LayerCompletionConfig)
 
     def batches(self, first_step: int, processes: Processes) -> Iterator[Tensor]:
         """[B, BYTES] uint8, as :func:`completion_views.person_views` gives them."""

@@ -66,7 +66,7 @@ class ParsingTask:
 
     def restored(self, weights: Weights) -> nn.Module:
         """With stored weights."""
-        return FaceParsing.restored(weights)
+        return weights.restored(FaceParsing, FaceParsingConfig)
 
     def batches(self, first_step: int, processes: Processes) -> Iterator[Tensor]:
         """[B, 10, S, S] uint8, as :func:`parsing_crops.crop` gives them."""

@@ -87,7 +87,7 @@ class ReliefTask:
 
     def restored(self, weights: Weights) -> nn.Module:
         """With stored weights."""
-        return HairRelief.restored(weights)
+        return weights.restored(HairRelief, FaceParsingConfig)
 
     def batches(self, first_step: int, processes: Processes) -> Iterator[Tensor]:
         """[B, BYTES] uint8, as :func:`relief_crops.crop` gives them."""

@@ -19,14 +19,15 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from shared.errors import LimnerError
 from shared.storage import written_whole
 
 FOLDER = Path(__file__).parent
 FORMAT_VERSION = 1
-Network = TypeVar("Network")
+Config = TypeVar("Config")
+Network = TypeVar("Network", bound=nn.Module)
 _in_use: ContextVar[bool] = ContextVar("whether weights are in use", default=True)
 
 
@@ -46,9 +47,22 @@ class Weights:
     tensors: Mapping[str, Tensor]
     path: Path | None = None
 
-    def unfit(self, reason: str) -> LimnerError:
-        """The refusal of weights whose tensors do not make the network that their configuration describes."""
-        return _unreadable(self.path, reason.split("\n")[0])
+    def restored(self, network: Callable[[Config], Network], sizes: Callable[..., Config]) -> Network:
+        """The network of these weights, ready for use.
+
+        Args:
+            network: its class.
+            sizes: the class of its configuration.
+
+        Raises:
+            LimnerError: ``WEIGHTS_UNREADABLE`` where they do not fit together.
+        """
+        try:
+            made = network(sizes(**self.config))
+            made.load_state_dict(dict(self.tensors))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise _unreadable(self.path, str(error).split("\n")[0]) from error
+        return made.eval().requires_grad_(False)
 
 
 @contextmanager
@@ -61,24 +75,26 @@ def without_weights() -> Iterator[None]:
         _in_use.reset(before)
 
 
-def network_in_use(name: str, restored: Callable[[Weights], Network]) -> Network | None:
+def network_in_use(name: str, network: Callable[[Config], Network], sizes: Callable[..., Config]) -> Network | None:
     """The network of the weights of that name, read once a process.
 
     Args:
         name: of the weights.
-        restored: makes the network; raises what :meth:`Weights.unfit` gives where they do not fit.
+        network, sizes: its class and its configuration's, as :meth:`Weights.restored` takes them.
 
     Returns:
         ``None`` where no usable weights are, which is logged if they are damaged.
     """
-    return _read_network(name, restored, FOLDER) if _in_use.get() else None
+    return _read_network(name, network, sizes, FOLDER) if _in_use.get() else None
 
 
 @lru_cache
-def _read_network(name: str, restored: Callable[[Weights], Network], folder: Path) -> Network | None:
+def _read_network(
+    name: str, network: Callable[[Config], Network], sizes: Callable[..., Config], folder: Path
+) -> Network | None:
     try:
         weights = load_weights(name, folder)
-        return None if weights is None else restored(weights)
+        return None if weights is None else weights.restored(network, sizes)
     except LimnerError as refusal:
         logging.getLogger(__name__).warning("%s Limner does without them.", refusal)
         return None

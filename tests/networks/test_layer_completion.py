@@ -35,7 +35,7 @@ def test_weights_come_back(tmp_path: Path) -> None:
     loaded = load_weights("layer_completion", tmp_path)
     assert loaded is not None
     with torch.inference_mode():
-        expected, found = network(*views()), LayerCompletion.restored(loaded)(*views())
+        expected, found = network(*views()), loaded.restored(LayerCompletion, LayerCompletionConfig)(*views())
     assert expected.shape == (2, 4, 64, 48)
     assert expected.abs().max() > 0.1
     assert (expected - found).abs().max() < 0.01 * expected.abs().max()
@@ -44,4 +44,4 @@ def test_weights_come_back(tmp_path: Path) -> None:
 def test_weights_of_another_network_are_refused() -> None:
     weights = Weights({"widths": [8, 12], "depths": [0, 1], "side": 64}, {}, LayerCompletion(SMALL).state_dict())
     with pytest.raises(LimnerError, match="WEIGHTS_UNREADABLE"):
-        LayerCompletion.restored(weights)
+        weights.restored(LayerCompletion, LayerCompletionConfig)

@@ -27,6 +27,7 @@ from backend.networks.layer_completion import (
     TRAVEL,
     TRUST,
     LayerCompletion,
+    LayerCompletionConfig,
     filling,
 )
 from backend.weights import network_in_use
@@ -59,7 +60,7 @@ class HeadSurface:
 
 def completion_network() -> LayerCompletion | None:
     """The network; ``None`` where no usable weights are."""
-    return network_in_use(NAME, LayerCompletion.restored)
+    return network_in_use(NAME, LayerCompletion, LayerCompletionConfig)
 
 
 def turn_between(person: Person, camera: Camera, request: FrameRequest) -> float:

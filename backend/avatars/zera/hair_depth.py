@@ -12,6 +12,7 @@ from backend.avatars.zera.scene import NECK_SHARE, Scene
 from backend.capture.correspondence import correspondence
 from backend.capture.head_frame import HeadFrame
 from backend.head.model import head_model
+from backend.networks.face_parsing import FaceParsingConfig
 from backend.networks.hair_relief import HairRelief
 from backend.weights import network_in_use
 
@@ -20,7 +21,7 @@ NAME = "hair_relief"
 
 def relief_network() -> HairRelief | None:
     """The network; ``None`` where no usable weights are."""
-    return network_in_use(NAME, HairRelief.restored)
+    return network_in_use(NAME, HairRelief, FaceParsingConfig)
 
 
 def told_depth(network: HairRelief, rgb: NDArray[np.uint8], scene: Scene) -> NDArray[np.float32]:
