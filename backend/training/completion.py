@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from itertools import count
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -29,11 +27,10 @@ from backend.networks.layer_completion import (
 from backend.training import completion_views
 from backend.training.augmentation import Chance, affine, warped
 from backend.training.completion_views import SIDE, SOURCE_SIDE, TRUTH, restored
-from backend.training.loop import Settings
 from backend.training.losses import structural_similarity
-from backend.training.people_stream import HELD_OUT, Draw, Maker, PeopleStream, Pick, loaded
+from backend.training.people_stream import Maker
+from backend.training.people_task import PeopleTask
 from backend.training.processes import Processes
-from backend.weights import Weights
 
 HELD_OUT_PEOPLE = 24
 CROP = 192  # pixels: side of the parts of views that are trained on
@@ -69,43 +66,20 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class CompletionTask:
+class CompletionTask(PeopleTask):
     """Completion of the layers of procedural people's avatars.
 
     Args:
-        settings: of the training.
-        folder: where people are kept.
-        people: how many are trained on in the end.
-        sizes: of the network.
         make: a person's seed -> views of their avatar, see :func:`completion_views.person_views`.
-        held_out: how many people measures are taken on.
     """
 
-    settings: Settings
-    folder: Path
-    people: int
+    architecture: ClassVar[type[nn.Module]] = LayerCompletion
+    pictures: ClassVar[int] = completion_views.VIEWS
+
     sizes: LayerCompletionConfig = field(default_factory=LayerCompletionConfig)
     make: Maker = completion_views.person_views
     held_out: int = HELD_OUT_PEOPLE
     name: str = "layer_completion"
-
-    def config(self) -> dict[str, object]:
-        """The network's fields."""
-        return json.loads(json.dumps(asdict(self.sizes)))
-
-    def network(self) -> nn.Module:
-        """With fresh weights."""
-        return LayerCompletion(self.sizes)
-
-    def restored(self, weights: Weights) -> nn.Module:
-        """With stored weights."""
-        return weights.restored(LayerCompletion, LayerCompletionConfig)
-
-    def batches(self, first_step: int, processes: Processes) -> Iterator[Tensor]:
-        """[B, BYTES] uint8, as :func:`completion_views.person_views` gives them."""
-        draw = Draw(self.settings.seed, self.settings.batch, self.people, completion_views.VIEWS, self.settings.steps)
-        picks = (draw.picks(step, processes.rank) for step in count(first_step))
-        return loaded(PeopleStream(self.make, self.folder), picks, processes)
 
     def loss(
         self, network: nn.Module, batch: Tensor, step: int, processes: Processes
@@ -146,10 +120,8 @@ class CompletionTask:
 
     def _held_out(self, device: torch.device) -> Iterator[Moment]:
         """All views of one held-out person after another."""
-        stream = PeopleStream(self.make, self.folder)
-        for person in range(self.held_out):
-            picks: list[Pick] = [(HELD_OUT + person, view) for view in range(completion_views.VIEWS)]
-            yield unpacked(torch.stack([stream[pick] for pick in picks]).to(device))
+        for batch in self.held_out_pictures(device, people=1):
+            yield unpacked(batch)
 
 
 @torch.inference_mode()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from itertools import count
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,55 +21,31 @@ from backend.training.augmentation import (
     recoloured,
     warped,
 )
-from backend.training.loop import Settings
 from backend.training.losses import boundary_weight, soft_cross_entropy, soft_dice
 from backend.training.parsing_crops import BACKGROUND, CLASS_NAMES, FACE_MAP, PERSON, RGB, SHARES
-from backend.training.people_stream import HELD_OUT, Draw, Maker, PeopleStream, Pick, loaded
+from backend.training.people_stream import Maker
+from backend.training.people_task import PeopleTask
 from backend.training.processes import Processes
-from backend.weights import Weights
 
 HELD_OUT_PEOPLE = 48
 COLOURS = np.array([[30, 30, 34], [200, 120, 40], [235, 190, 160], [90, 180, 90], [70, 100, 200]], np.uint8)
 
 
 @dataclass(frozen=True)
-class ParsingTask:
+class ParsingTask(PeopleTask):
     """Face parsing on procedural people.
 
     Args:
-        settings: of the training.
-        folder: where people are kept.
-        people: how many are trained on in the end.
-        sizes: of the network.
         make: a person's seed -> their crops, see :func:`parsing_crops.person_crops`.
-        held_out: how many people measures are taken on.
     """
 
-    settings: Settings
-    folder: Path
-    people: int
+    architecture: ClassVar[type[nn.Module]] = FaceParsing
+    pictures: ClassVar[int] = parsing_crops.PICTURES
+
     sizes: FaceParsingConfig = field(default_factory=FaceParsingConfig)
     make: Maker = parsing_crops.person_crops
     held_out: int = HELD_OUT_PEOPLE
     name: str = "face_parsing"
-
-    def config(self) -> dict[str, object]:
-        """The network's fields."""
-        return json.loads(json.dumps(asdict(self.sizes)))
-
-    def network(self) -> nn.Module:
-        """With fresh weights."""
-        return FaceParsing(self.sizes)
-
-    def restored(self, weights: Weights) -> nn.Module:
-        """With stored weights."""
-        return weights.restored(FaceParsing, FaceParsingConfig)
-
-    def batches(self, first_step: int, processes: Processes) -> Iterator[Tensor]:
-        """[B, 10, S, S] uint8, as :func:`parsing_crops.crop` gives them."""
-        draw = Draw(self.settings.seed, self.settings.batch, self.people, parsing_crops.PICTURES, self.settings.steps)
-        picks = (draw.picks(step, processes.rank) for step in count(first_step))
-        return loaded(PeopleStream(self.make, self.folder), picks, processes)
 
     def loss(
         self, network: nn.Module, batch: Tensor, step: int, processes: Processes
@@ -90,7 +63,7 @@ class ParsingTask:
     def measure(self, network: nn.Module, device: torch.device) -> dict[str, float]:
         """Intersection over union of every class on held-out people, and their mean, which is the score."""
         common, either = torch.zeros(len(CLASS_NAMES)), torch.zeros(len(CLASS_NAMES))
-        for batch in self._held_out(device):
+        for batch in self.held_out_pictures(device):
             picture, target = unchanged(batch, self.sizes.size)
             seen = target.sum(dim=1) > 0.5
             truth, found = target.argmax(dim=1), predicted(network, picture).argmax(dim=1)
@@ -104,19 +77,10 @@ class ParsingTask:
 
     def strip(self, network: nn.Module, device: torch.device) -> NDArray[np.uint8]:
         """Pictures, truths and predictions of eight held-out people, one below another."""
-        picture, target = unchanged(next(self._held_out(device))[:: parsing_crops.PICTURES][:8], self.sizes.size)
+        picture, target = unchanged(next(self.held_out_pictures(device))[:: self.pictures][:8], self.sizes.size)
         rows = [((picture[:, :3] + 1) * 127.5).byte().permute(0, 2, 3, 1).cpu().numpy()]
         rows += [_coloured(shares) for shares in (target, predicted(network, picture))]
         return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-
-    def _held_out(self, device: torch.device) -> Iterator[Tensor]:
-        """Batches of all pictures of eight held-out people."""
-        pictures = range(parsing_crops.PICTURES)
-        picks: list[Pick] = [(HELD_OUT + person, picture) for person in range(self.held_out) for picture in pictures]
-        stream = PeopleStream(self.make, self.folder)
-        some = 8 * len(pictures)
-        for start in range(0, len(picks), some):
-            yield torch.stack([stream[pick] for pick in picks[start : start + some]]).to(device)
 
 
 @torch.inference_mode()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from itertools import count
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,11 +16,10 @@ from backend.networks.face_parsing import FaceParsingConfig
 from backend.networks.hair_relief import INPUTS, UNIT, HairRelief, gone_on
 from backend.training import relief_crops
 from backend.training.augmentation import Chance, affine, misjudged_parts, photographed, recoloured, warped
-from backend.training.loop import Settings
 from backend.training.parsing_crops import BACKGROUND, HAIR
-from backend.training.people_stream import HELD_OUT, Draw, Maker, PeopleStream, Pick, loaded
+from backend.training.people_stream import Maker
+from backend.training.people_task import PeopleTask
 from backend.training.processes import Processes
-from backend.weights import Weights
 
 HELD_OUT_PEOPLE = 40
 OTHERS = 0.1  # how much the rest of the person counts beside hair
@@ -57,43 +54,20 @@ class Heads:
 
 
 @dataclass(frozen=True)
-class ReliefTask:
+class ReliefTask(PeopleTask):
     """The relief of procedural people's hair.
 
     Args:
-        settings: of the training.
-        folder: where people are kept.
-        people: how many are trained on in the end.
-        sizes: of the network.
         make: a person's seed -> their crops, see :func:`relief_crops.person_crops`.
-        held_out: how many people measures are taken on.
     """
 
-    settings: Settings
-    folder: Path
-    people: int
+    architecture: ClassVar[type[nn.Module]] = HairRelief
+    pictures: ClassVar[int] = relief_crops.PICTURES
+
     sizes: FaceParsingConfig = field(default_factory=lambda: FaceParsingConfig(INPUTS, 1, size=128))
     make: Maker = relief_crops.person_crops
     held_out: int = HELD_OUT_PEOPLE
     name: str = "hair_relief"
-
-    def config(self) -> dict[str, object]:
-        """The network's fields."""
-        return json.loads(json.dumps(asdict(self.sizes)))
-
-    def network(self) -> nn.Module:
-        """With fresh weights."""
-        return HairRelief(self.sizes)
-
-    def restored(self, weights: Weights) -> nn.Module:
-        """With stored weights."""
-        return weights.restored(HairRelief, FaceParsingConfig)
-
-    def batches(self, first_step: int, processes: Processes) -> Iterator[Tensor]:
-        """[B, BYTES] uint8, as :func:`relief_crops.crop` gives them."""
-        draw = Draw(self.settings.seed, self.settings.batch, self.people, relief_crops.PICTURES, self.settings.steps)
-        picks = (draw.picks(step, processes.rank) for step in count(first_step))
-        return loaded(PeopleStream(self.make, self.folder), picks, processes)
 
     def loss(
         self, network: nn.Module, batch: Tensor, step: int, processes: Processes
@@ -139,18 +113,13 @@ class ReliefTask:
             for shown in ((heads.weight > 0).float(), heads.hair):
                 grey = np.interp(depth[:, 0].cpu().numpy(), *COLOURS.T) * shown[:, 0].cpu().numpy()
                 rows.append(np.repeat(grey.astype(np.uint8)[..., None], 3, axis=3))
-        picked = [row[:: relief_crops.PICTURES][:8] for row in rows]
+        picked = [row[:: self.pictures][:8] for row in rows]
         return np.concatenate([np.concatenate(list(row), axis=1) for row in picked])
 
     def _held_out(self, device: torch.device) -> Iterator[Heads]:
         """Batches of all pictures of eight held-out people."""
-        pictures = range(relief_crops.PICTURES)
-        picks: list[Pick] = [(HELD_OUT + person, picture) for person in range(self.held_out) for picture in pictures]
-        stream = PeopleStream(self.make, self.folder)
-        some = 8 * len(pictures)
-        for start in range(0, len(picks), some):
-            batch = torch.stack([stream[pick] for pick in picks[start : start + some]])
-            yield unpacked(batch.to(device), self.sizes.size)
+        for batch in self.held_out_pictures(device):
+            yield unpacked(batch, self.sizes.size)
 
 
 @torch.inference_mode()
