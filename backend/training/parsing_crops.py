@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +69,13 @@ def crop(picture: Picture) -> NDArray[np.uint8]:
     return np.concatenate(channels, axis=2).astype(np.uint8).transpose(2, 0, 1)
 
 
+def person_pictures(seed: int) -> Iterator[Picture]:
+    """``PICTURES`` of the person of that seed, each in its own light."""
+    person = make_person(seed)
+    for shot in draw_shots(person, seed, PICTURES, PICTURE_SIDE, same_light=False):
+        yield render(person, shot)
+
+
 def person_crops(seed: int) -> NDArray[np.uint8]:
     """[PICTURES, 10, CROP_SIDE, CROP_SIDE] of the person of that seed, as :func:`crop` gives them."""
-    person = make_person(seed)
-    shots = draw_shots(person, seed, PICTURES, PICTURE_SIDE, same_light=False)
-    return np.stack([crop(render(person, shot)) for shot in shots])
+    return np.stack([crop(picture) for picture in person_pictures(seed)])

@@ -16,7 +16,7 @@ from backend.networks.face_parsing import FaceParsingConfig
 from backend.networks.hair_relief import INPUTS, UNIT, HairRelief, gone_on
 from backend.training import relief_crops
 from backend.training.augmentation import Chance, affine, misjudged_parts, photographed, recoloured, warped
-from backend.training.parsing_crops import BACKGROUND, HAIR
+from backend.training.parsing_crops import BACKGROUND, HAIR, PICTURES
 from backend.training.people_stream import Maker
 from backend.training.people_task import PeopleTask
 from backend.training.processes import Processes
@@ -62,7 +62,7 @@ class ReliefTask(PeopleTask):
     """
 
     architecture: ClassVar[type[nn.Module]] = HairRelief
-    pictures: ClassVar[int] = relief_crops.PICTURES
+    pictures: ClassVar[int] = PICTURES
 
     sizes: FaceParsingConfig = field(default_factory=lambda: FaceParsingConfig(INPUTS, 1, size=128))
     make: Maker = relief_crops.person_crops

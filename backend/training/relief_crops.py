@@ -13,14 +13,9 @@ from backend.capture.correspondence import correspondence
 from backend.capture.head_frame import HeadFrame
 from backend.capture.rasteriser import rasteriser
 from backend.head.model import head_model
-from backend.people.person import make_person
-from backend.people.render import render
 from backend.people.scene import Picture
-from backend.people.shots import draw_shots
-from backend.training.parsing_crops import HAIR, class_shares
+from backend.training.parsing_crops import HAIR, class_shares, person_pictures
 
-PICTURES = 4  # of a person
-PICTURE_SIDE = 256  # pixels
 SIDE = 192  # pixels of a crop
 DEEPEST = 0.5  # depths of a crop reach from its negative to it
 # channels of a crop; depths are taken apart into two bytes
@@ -61,10 +56,8 @@ def crop(picture: Picture) -> NDArray[np.uint8]:
 
 
 def person_crops(seed: int) -> NDArray[np.uint8]:
-    """[PICTURES, BYTES] of the person of that seed, as :func:`crop` gives them."""
-    person = make_person(seed)
-    shots = draw_shots(person, seed, PICTURES, PICTURE_SIDE, same_light=False)
-    return np.stack([crop(render(person, shot)) for shot in shots])
+    """[pictures, BYTES] of the person of that seed (``person_pictures``), as :func:`crop` gives them."""
+    return np.stack([crop(picture) for picture in person_pictures(seed)])
 
 
 def _taken(
