@@ -46,39 +46,43 @@ class Layers:
     depth: Tensor
 
 
-def merge(surfaces: Sequence[Samples], pixels: int, holdouts: Sequence[Samples] = ()) -> Layers:
-    """Composite surfaces along the rays of a picture.
+def merge(surfaces: Sequence[Samples], pixels: int) -> Layers:
+    """Composite surfaces along the rays of a picture of so many pixels."""
+    return merge_apart([surfaces], pixels)[0]
+
+
+def merge_apart(parts: Sequence[Sequence[Samples]], pixels: int) -> tuple[Layers, ...]:
+    """Composite the surfaces of several parts along the rays of a picture.
 
     Args:
-        surfaces: what is seen.
+        parts: the surfaces of each.
         pixels: of the picture.
-        holdouts: what hides the surfaces without being seen itself.
+
+    Returns:
+        All together; then each part where the others do not hide it, which add up to the first.
     """
-    seen = len(surfaces)
-    surfaces = [*surfaces, *holdouts]
-    device = surfaces[0].depth.device
+    surfaces = [(number, surface) for number, part in enumerate(parts) for surface in part]
+    device = surfaces[0][1].depth.device
     covered = torch.zeros(pixels, dtype=torch.bool, device=device)
-    for surface in surfaces:
+    for _, surface in surfaces:
         covered[surface.pixel] = True
     row = torch.cumsum(covered, 0) - 1
-    rays = int(covered.sum())
-    opacity = torch.zeros(rays, len(surfaces), device=device)
-    depth = torch.full((rays, len(surfaces)), torch.inf, device=device)
-    colour = torch.zeros(rays, len(surfaces), 3, device=device)
-    for index, surface in enumerate(surfaces):
-        ray = row[surface.pixel]
-        opacity[ray, index], depth[ray, index], colour[ray, index] = surface.opacity, surface.depth, surface.colour
-    weight = composite(opacity, depth)[:, :seen]
-    depth, colour = depth[:, :seen], colour[:, :seen]
-    alpha = weight.sum(dim=1)
-    mean_depth = (weight * torch.where(weight > 0, depth, 0.0)).sum(dim=1) / alpha.clamp(min=1e-6)
-    rgb_out = torch.zeros(pixels, 3, device=device)
-    alpha_out = torch.zeros(pixels, device=device)
-    depth_out = torch.full((pixels,), torch.inf, device=device)
-    rgb_out[covered] = (weight[..., None] * colour).sum(dim=1)
-    alpha_out[covered] = alpha
-    depth_out[covered] = torch.where(alpha >= 0.5, mean_depth, torch.inf)
-    return Layers(rgb_out, alpha_out, depth_out)
+    rays = [row[surface.pixel] for _, surface in surfaces]
+    size = (int(covered.sum()), len(surfaces))
+    opacity, depth = torch.zeros(size, device=device), torch.full(size, torch.inf, device=device)
+    for index, (_, surface) in enumerate(surfaces):
+        opacity[rays[index], index], depth[rays[index], index] = surface.opacity, surface.depth
+    weight = composite(opacity, depth)
+    totals = torch.zeros(len(parts), pixels, 5, device=device)  # premultiplied colour, alpha, depth times alpha
+    for index, (number, surface) in enumerate(surfaces):
+        values = torch.cat([surface.colour, torch.ones_like(surface.depth)[:, None], surface.depth[:, None]], dim=1)
+        totals[number].index_add_(0, surface.pixel, weight[rays[index], index, None] * values)
+    return tuple(map(_averaged, (totals.sum(dim=0), *totals)))
+
+
+def _averaged(total: Tensor) -> Layers:
+    rgb, alpha, depth = total[:, :3], total[:, 3], total[:, 4]
+    return Layers(rgb, alpha, torch.where(alpha >= 0.5, depth / alpha.clamp(min=1e-6), torch.inf))
 
 
 def over(person: Layers, backdrop: Tensor | None) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from backend.compositing.layers import Layers, Samples, cover, merge, over, to_bytes
+from backend.compositing.layers import Layers, Samples, cover, merge, merge_apart, over, to_bytes
 
 PIXELS = 50
 
@@ -44,6 +46,20 @@ def test_merge_is_the_reckoning_of_every_pixel() -> None:
         np.testing.assert_allclose(layers.rgb[pixel], rgb, atol=1e-5)
         assert float(layers.alpha[pixel]) == pytest.approx(alpha, abs=1e-5)
         assert float(layers.depth[pixel]) == pytest.approx(depth, rel=1e-4)
+
+
+def test_parts_hide_each_other_and_add_up_to_the_whole() -> None:
+    parts = [[surface(0), surface(1, 10)], [surface(2), surface(3, 1)]]
+    whole, *layers = merge_apart(parts, PIXELS)
+    assert torch.equal(whole.rgb, merge(parts[0] + parts[1], PIXELS).rgb) and len(layers) == 2
+    for part, layer in zip(parts, layers, strict=True):
+        # what is black hides without being seen itself
+        others = [replace(each, colour=0 * each.colour) for other in parts if other is not part for each in other]
+        torch.testing.assert_close(layer.rgb, merge(part + others, PIXELS).rgb)
+        white = [replace(each, colour=torch.ones_like(each.colour)) for each in part]
+        torch.testing.assert_close(layer.alpha, merge(white + others, PIXELS).rgb[:, 0])
+    torch.testing.assert_close(layers[0].rgb + layers[1].rgb, whole.rgb)
+    torch.testing.assert_close(layers[0].alpha + layers[1].alpha, whole.alpha)
 
 
 def test_the_order_of_surfaces_does_not_matter() -> None:

@@ -35,7 +35,7 @@ from backend.avatars.zera.relief import Shell
 from backend.avatars.zera.skin_colour import IS_INSIDE, SkinColour
 from backend.capture.pncc import canonical_head
 from backend.capture.rasteriser import rasteriser
-from backend.compositing.layers import Layers, Samples, cover, merge, over, to_bytes
+from backend.compositing.layers import Layers, Samples, cover, merge, merge_apart, over, to_bytes
 from backend.head.model import NECK_BEGINS, bend
 from backend.head.normals import vertex_normals
 from backend.nerf.images import look_up, smoothstep
@@ -77,6 +77,20 @@ def _pose(request: FrameRequest) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
+class Merged:
+    """A frame's layers.
+
+    Args:
+        person: head and torso together.
+        head: where the torso does not hide it. torso: the other way round.
+    """
+
+    person: Layers
+    head: Layers
+    torso: Layers
+
+
+@dataclass(frozen=True)
 class Drawn:
     """Samples of a frame's surfaces.
 
@@ -91,9 +105,9 @@ class Drawn:
     surface: HeadSurface
     shares: Tensor
 
-    def visible(self, pixels: int) -> tuple[Layers, Layers]:
-        """Head and torso, each where the other does not hide it."""
-        return merge(self.head, pixels, self.torso), merge(self.torso, pixels, self.head)
+    def merged(self, pixels: int) -> Merged:
+        """The same composited for a picture of so many pixels."""
+        return Merged(*merge_apart([self.head, self.torso], pixels))
 
 
 class PersonRenderer:
@@ -151,15 +165,15 @@ class PersonRenderer:
         drawn = self._drawn(request, camera, level, posed)
         height, width = camera.height, camera.width
         pixels = height * width
-        lifted = merge(drawn.head + drawn.torso, pixels)
+        lifted = drawn.merged(pixels)
         person = self._completed(lifted, request, camera, drawn)
         rgba = to_bytes(over(person, self._backdrop(request, level, camera)), height, width)
         extra = {}
         if "head" in request.passes or "torso" in request.passes:
             # where the torso hides the head it is cut out, so that head over torso is the whole
-            head, torso = merge(drawn.head, pixels, drawn.torso), merge(drawn.torso, pixels)
-            if person is not lifted:
-                head, torso = parted(person, lifted, head, torso)
+            head, torso = lifted.head, merge(drawn.torso, pixels)
+            if person is not lifted.person:
+                head, torso = parted(person, lifted.person, head, torso)
             layers = {"head": head, "torso": torso}
             extra = {
                 name: to_bytes(over(layer, None), height, width)
@@ -191,20 +205,18 @@ class PersonRenderer:
         camera = (request.camera or self.person.camera).fitted(request.size)
         posed = self.posed(request)
         drawn = self._drawn(request, camera, self.canvas.seen_by(camera, exact=request.camera is None), posed)
-        view = self._view_of(drawn, camera, side)
+        lifted = drawn.merged(camera.height * camera.width)
+        view = layer_view(lifted.head, lifted.torso, drawn.surface, camera.height, camera.width, side)
         return view, float(moved(view, turn_between(self.person, camera, request)).max())
 
-    def _view_of(self, drawn: Drawn, camera: Camera, side: int) -> Tensor:
-        head, torso = drawn.visible(camera.height * camera.width)
-        return layer_view(head, torso, drawn.surface, camera.height, camera.width, side)
-
-    def _completed(self, lifted: Layers, request: FrameRequest, camera: Camera, drawn: Drawn) -> Layers:
+    def _completed(self, lifted: Merged, request: FrameRequest, camera: Camera, drawn: Drawn) -> Layers:
         """The person with what completion adds, if it adds anything."""
         turn = turn_between(self.person, camera, request)
         if self.completion is None or turn > LOST_TURN[1] or (turn < 1e-6 and not drawn.surface.travel.any()):
-            return lifted
-        view = self._view_of(drawn, camera, self.completion.config.side)
-        return completed(self.completion, lifted, view, self._source_view, turn, camera.height)
+            return lifted.person
+        side = self.completion.config.side
+        view = layer_view(lifted.head, lifted.torso, drawn.surface, camera.height, camera.width, side)
+        return completed(self.completion, lifted.person, view, self._source_view, turn, camera.height)
 
     @cached_property
     def _source_view(self) -> Tensor:
