@@ -51,8 +51,17 @@ def interocular_distance(points: NDArray[np.floating]) -> float:
 
 
 def lip_aperture(points: NDArray[np.floating]) -> float:
-    """Distance between the inner lips over the inter-ocular distance."""
-    return float(np.linalg.norm(points[LIP_UPPER] - points[LIP_LOWER])) / interocular_distance(points)
+    """How far the lower inner lip lies below the upper one in the picture, over the inter-ocular distance.
+
+    Below zero where landmarks of shut lips overlap, which a plain distance would take for an opening. Down is the way
+    from the eyes to the mouth's corners; depth, which the landmark network only guesses, does not count.
+    """
+    eyes, mouth = (
+        points[corners, :2].mean(axis=0)
+        for corners in (np.ravel(list(EYE_CORNERS.values())), list(MOUTH_CORNERS.values()))
+    )
+    down = (mouth - eyes) / np.linalg.norm(mouth - eyes)
+    return float((points[LIP_LOWER, :2] - points[LIP_UPPER, :2]) @ down) / interocular_distance(points)
 
 
 def mouth_width(points: NDArray[np.floating]) -> float:

@@ -64,6 +64,17 @@ def test_measures_of_a_face_do_not_hang_on_its_size_or_place() -> None:
         assert metrics.eye_aspect_ratio(points, "right") == pytest.approx(0.3)
 
 
+def test_lips_that_overlap_are_more_shut_than_lips_that_touch() -> None:
+    """A face in profile or tilted alike; guessed depth opens nothing."""
+    tilt = Rotation.from_euler("z", 25, degrees=True)
+    for points in (face(), (tilt.apply(face()) + (30, -20, 0)).astype(np.float32)):
+        down = points[metrics.LIP_LOWER] - points[metrics.LIP_UPPER]
+        for share, expected in ((1.0, 0.2), (0.0, 0.0), (-0.25, -0.05)):
+            lips = points.copy()
+            lips[metrics.LIP_LOWER] = points[metrics.LIP_UPPER] + share * down + (0, 0, 6)
+            assert metrics.lip_aperture(lips) == pytest.approx(expected, abs=1e-6)
+
+
 def test_travel_of_each_side() -> None:
     moved = face()
     moved[metrics.MOUTH_CORNERS["left"]] += (3, -4, 0)
