@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from backend.avatars.interface import FrameRequest
 from backend.avatars.zera import render
 from backend.avatars.zera.avatar import ZeraAvatar
+from backend.avatars.zera.levels import CanvasLevels, Level
 from backend.avatars.zera.mouth import RIM_SHADE, as_lit, light_in_mouth, mouth_colours, with_rims
+from backend.avatars.zera.sight import Sight
 from backend.head.model import GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, head_model
 from shared.arkit import ARKIT_INDEX, ARKIT_NAMES
 
@@ -87,3 +92,26 @@ def test_edges_inside_the_mouth_are_soft(avatar: ZeraAvatar, monkeypatch: pytest
     changed = (np.abs(stepped - small) > 12).any(axis=2)
     assert changed.sum() > 10
     assert np.abs(small - large)[changed].mean() < 0.6 * np.abs(stepped - large)[changed].mean()
+
+
+def test_upper_teeth_keep_what_the_photograph_shows_only_where_it_looks_like_teeth(avatar: ZeraAvatar) -> None:
+    """The astronaut smiles with her teeth; of lips that were taken for a mouth's inside nothing may stay behind."""
+    person, model = avatar.person, head_model()
+    skin = person.canvas.skin.copy()
+    skin[person.canvas.cut[..., 2] > 100] = (160, 70, 60)
+    red = replace(person, canvas=replace(person.canvas, skin=skin))
+    coefficients = person.coefficients.copy()
+    coefficients[ARKIT_INDEX["jawOpen"]] = 0.6
+    opened = person.expressed(coefficients)
+    rides_on_jaw = np.linalg.norm(model.actions[ARKIT_INDEX["jawOpen"]], axis=1) > 0.004
+    upper, lower = (model.region == TEETH) & ~rides_on_jaw, (model.region == TEETH) & rides_on_jaw
+    shown = {}
+    for name, each in (("teeth", person), ("lips", red)):
+        sight = Sight(each, model.faces, CanvasLevels(each.canvas, Level, torch.device("cpu")))
+        for vertices in (person.source_vertices, opened):
+            travel = np.linalg.norm(vertices - person.source_vertices, axis=1)
+            left = sight.dimmed(torch.ones(len(travel), 1), person.to_world(vertices), travel)[:, 0].numpy()
+            shown[name, vertices is opened] = tuple(float(left[row].mean()) for row in (upper, lower))
+    assert shown["teeth", False] == shown["lips", False] == pytest.approx((1, 1), abs=1e-5)
+    assert shown["teeth", True][0] > 0.9 and shown["teeth", True][1] < 0.1
+    assert max(shown["lips", True]) < 0.1

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backend.avatars.zera.appearance import BESIDE_OUTLINE, outlines_around
+from backend.avatars.zera.appearance import BESIDE_OUTLINE, MOUTH_REACH, outlines_around
 from backend.avatars.zera.data import NO_SURFACE, Reference
 from backend.avatars.zera.levels import AnyLevel, CanvasLevels, HeadLevel
-from backend.head.model import EYE_CAVITY, GUM, TEETH, TONGUE
+from backend.avatars.zera.mouth import LOWER_LIP, like_teeth
+from backend.capture.correspondence import correspondence
+from backend.head.model import EYE_CAVITY, GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, head_model
 from backend.head.normals import vertex_areas
 from backend.nerf.images import look_up, smoothstep
 from shared.arkit import ARKIT_INDEX
 
 JAW_OPEN, MOUTH_IS_OPEN = ARKIT_INDEX["jawOpen"], 0.4
+BORROWED_REACH = 0.003  # metres that things move until nothing is left on them of what the photograph shows there
+FEW_TEETH = 12  # vertices
 
 
 @dataclass(frozen=True)
@@ -100,23 +104,53 @@ class Sight:
         """
         # skin stretched to twice its area has little of the photograph to show
         spread = self.canvas.tensor(self._source_areas / (vertex_areas(vertices, self._faces) + 1e-12)).clamp(max=1)
-        leaving = self._borrowed * np.clip(travel / 0.003, 0, 1)
+        changed = np.where(self._inside, np.maximum(travel, travel[_lower_lip()]), travel)
+        leaving = self._borrowed * np.clip(changed / BORROWED_REACH, 0, 1)
         return cosines * spread[:, None] ** 1.5 * (1 - self.canvas.tensor(leaving)[:, None])
+
+    @cached_property
+    def _inside(self) -> NDArray[np.bool_]:
+        """[V] whether vertices lie in the mouth."""
+        return np.isin(self.reference.model.region, (MOUTH_CAVITY, TONGUE, TEETH, GUM))
 
     @cached_property
     def _borrowed(self) -> NDArray[np.float64]:
         """[V] 1 where the photograph shows something else than what lies there, and must not move along with it.
 
-        What shows between smiling lips are upper teeth, though the head model may have tongue or lower teeth there.
+        What shows between smiling lips are upper teeth, though the head model may have tongue or lower teeth there. If
+        it does not even look like teeth, it is a slit's shade, or lips that the fit took for its inside.
         """
         model = self.reference.model
         borrowed = (model.region == EYE_CAVITY).astype(float)
         if self.reference.coefficients[JAW_OPEN] < MOUTH_IS_OPEN:
             rides_on_jaw = np.linalg.norm(model.actions[JAW_OPEN], axis=1) > 0.004
-            borrowed[np.isin(model.region, (TONGUE, TEETH, GUM)) & rides_on_jaw] = 1
+            borrowed[self._inside & (rides_on_jaw if self._shows_teeth else True)] = 1
         return borrowed
+
+    @cached_property
+    def _shows_teeth(self) -> bool:
+        """Whether what the photograph shows where the head model has upper teeth looks like teeth."""
+        reference, model = self.reference, self.reference.model
+        world = reference.to_world(reference.source_vertices)
+        pixels = reference.canvas.camera.project(world)
+        height, width = reference.canvas.cut.shape[:2]
+        x, y = (np.clip(pixels[:, axis], 0, end - 1).astype(int) for axis, end in ((0, width), (1, height)))
+        colour, mouth_seen = reference.canvas.skin[y, x] / 255, reference.canvas.cut[y, x, 2] / 255
+        front = world[_lower_lip()] - world
+        around = (model.region == SKIN) & (np.linalg.norm(front, axis=1) < MOUTH_REACH) & (mouth_seen < 0.1)
+        teeth = (model.region == TEETH) & (mouth_seen > 0.6)
+        return int(like_teeth(colour[teeth], np.percentile(colour[around], 75, axis=0)).sum()) > FEW_TEETH
 
     @cached_property
     def _source_areas(self) -> NDArray[np.float64]:
         """[V] square metres of the faces around each vertex in the photograph's pose."""
         return vertex_areas(self.reference.source_vertices, self._faces)
+
+
+@lru_cache(maxsize=1)
+def _lower_lip() -> int:
+    """The vertex in the middle of the lower lip's inner rim."""
+    model = head_model()
+    middle = correspondence().on(model.mean)[LOWER_LIP[len(LOWER_LIP) // 2]]
+    distance = np.linalg.norm(model.mean - middle, axis=1)
+    return int(np.where(model.region == SKIN, distance, np.inf).argmin())
