@@ -104,7 +104,9 @@ def filling(residual: Tensor, view: Tensor) -> Filling:
 
 
 def _mean(maps: Tensor, window: int) -> Tensor:
-    return F.avg_pool2d(maps, window, 1, window // 2, count_include_pad=False)
+    # columns, then rows: as over squares, in less time
+    means = F.avg_pool2d(maps, (window, 1), 1, (window // 2, 0), count_include_pad=False)
+    return F.avg_pool2d(means, (1, window), 1, (0, window // 2), count_include_pad=False)
 
 
 def _around(maps: Tensor) -> Tensor:

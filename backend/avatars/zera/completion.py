@@ -82,8 +82,11 @@ def moved(view: Tensor, turn: float) -> Tensor:
     Returns:
         [h, w] from 0 to 1, and 0 again where the head is turned too far for the network.
     """
-    travel = F.max_pool2d(view[None, TRAVEL : TRAVEL + 1], MOVED_REACH, 1, MOVED_REACH // 2)
-    travel = F.avg_pool2d(travel, MOVED_REACH, 1, MOVED_REACH // 2)[0, 0] * MOST_TRAVEL
+    travel = view[None, TRAVEL : TRAVEL + 1]
+    for pool in (F.max_pool2d, F.avg_pool2d):  # columns, then rows: as over squares, in less time
+        travel = pool(travel, (MOVED_REACH, 1), 1, (MOVED_REACH // 2, 0))
+        travel = pool(travel, (1, MOVED_REACH), 1, (0, MOVED_REACH // 2))
+    travel = travel[0, 0] * MOST_TRAVEL
     lost = min(max((turn - LOST_TURN[0]) / (LOST_TURN[1] - LOST_TURN[0]), 0.0), 1.0)
     return (1 - lost) * smoothstep(0.0, 1.0, (travel / FULL_TRAVEL).clamp(min=turn / FULL_TURN))
 
@@ -109,10 +112,11 @@ def layer_view(head: Layers, torso: Layers, surface: HeadSurface, height: int, w
     maps[surface.pixel, TRAVEL] = (surface.travel / MOST_TRAVEL).clamp(0, 1)
     scale = side / max(height, width)
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    picture = maps.T.reshape(1, CHANNELS, height, width)
+    # a pixel's channels lie side by side: means of areas are several times as fast there
+    picture = maps.reshape(1, height, width, CHANNELS).permute(0, 3, 1, 2)
     if scale < 1:
-        return F.interpolate(picture, size, mode="area")[0]
-    return F.interpolate(picture, size, mode="bilinear", align_corners=False)[0]
+        return F.interpolate(picture, size, mode="area")[0].contiguous()
+    return F.interpolate(picture, size, mode="bilinear", align_corners=False)[0].contiguous()
 
 
 @torch.inference_mode()
