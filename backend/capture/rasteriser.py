@@ -47,15 +47,25 @@ class Hits:
         return np.flatnonzero(self.buffer[..., 0])
 
     @cached_property
+    def _seen_buffer(self) -> np.ndarray:
+        """[N, 4] the buffer there."""
+        return self.buffer.reshape(-1, 4).take(self.seen, axis=0)
+
+    @cached_property
     def seen_triangle(self) -> np.ndarray:
         """[N] int32 the triangles they show."""
-        return self.buffer.reshape(-1, 4)[self.seen, 0].astype(np.int32) - 1
+        return self._seen_buffer[:, 0].astype(np.int32) - 1
 
     @cached_property
     def seen_barycentric(self) -> np.ndarray:
         """[N, 3] float32 perspective-correct weights of the triangles' corners."""
-        first_two = self.buffer.reshape(-1, 4)[self.seen, 1:3]
+        first_two = self._seen_buffer[:, 1:3]
         return np.concatenate([first_two, 1 - first_two.sum(axis=1, keepdims=True)], axis=1)
+
+    @cached_property
+    def seen_depth(self) -> np.ndarray:
+        """[N] float32 metres along the camera's axis."""
+        return self._seen_buffer[:, 3]
 
     @cached_property
     def triangle(self) -> np.ndarray:

@@ -290,19 +290,18 @@ class PersonRenderer:
         ``wanted`` [H, W] leaves the other pixels out.
         """
         hits = rasteriser().draw(vertices, faces, camera)
-        chosen = np.arange(len(hits.seen)) if wanted is None else np.flatnonzero(wanted.reshape(-1)[hits.seen])
-        seen = hits.seen[chosen]
-        corners = torch.as_tensor(faces[hits.seen_triangle[chosen]].astype(np.int64), device=self.device)
+        chosen = slice(None) if wanted is None else np.flatnonzero(wanted.reshape(-1)[hits.seen])
+        corners = torch.as_tensor(faces.T[:, hits.seen_triangle[chosen]].astype(np.int64), device=self.device)
         weights = self._tensor(hits.seen_barycentric[chosen])
         to_camera = camera.position - vertices
         to_camera /= np.linalg.norm(to_camera, axis=1, keepdims=True)
         cosines = self._tensor((normals * to_camera).sum(axis=1, keepdims=True))
         everything = torch.cat([attributes, cosines], dim=1)
-        found = everything[corners[:, 0]] * weights[:, :1]
-        found += everything[corners[:, 1]] * weights[:, 1:2]
-        found += everything[corners[:, 2]] * weights[:, 2:]
-        pixel = torch.as_tensor(seen, device=self.device)
-        depth = self._tensor(hits.depth.reshape(-1)[seen])
+        found = everything.index_select(0, corners[0]).mul_(weights[:, :1])
+        found += everything.index_select(0, corners[1]).mul_(weights[:, 1:2])
+        found += everything.index_select(0, corners[2]).mul_(weights[:, 2:])
+        pixel = torch.as_tensor(hits.seen[chosen], device=self.device)
+        depth = self._tensor(hits.seen_depth[chosen])
         return pixel, depth, found[:, :-1], found[:, -1].clamp(0, 1)
 
     def _shell_samples(

@@ -142,7 +142,7 @@ class SkinColour:
         trust = shown.trusted(eye, inside, socket)
         own = self._eye_colour(off_iris) if bool(eye.any()) else fallback
         stand_in = torch.where(eye, own, fallback)
-        hair = look_up(level.hair, self._canvas.places(found[:, MIRRORED_PLACE]))[:, 3:]
+        hair = look_up(level.hair[3:], self._canvas.places(found[:, MIRRORED_PLACE]))
         by_mirror = mirrored.trust * ~(eye | inside | socket) * (1 - hair)
         # the other side of the face lends its detail, not its light
         detail = ((mirrored.colour + 0.05) / (found[:, MIRRORED_SMOOTH] + 0.05)).clamp(0.75, 1.25)
