@@ -54,8 +54,9 @@ def person_views(seed: int) -> NDArray[np.uint8]:
         except LimnerError:
             continue  # turned away too far, or hidden by hair
         assert isinstance(avatar, ZeraAvatar)
-        own = stored(avatar.without_completion().view(FrameRequest(size=PICTURE_SIDE), SOURCE_SIDE)[0])
-        return np.stack([_row(person, avatar.without_completion(), source, own, random) for _ in range(VIEWS)])
+        lifted = avatar.without_completion()
+        own = stored(lifted.view(FrameRequest(size=PICTURE_SIDE), SOURCE_SIDE)[0])
+        return np.stack([_row(person, lifted, source, own, random) for _ in range(VIEWS)])
     raise LimnerError("FACE_NOT_FOUND", f"No picture of person {seed} can be used.", "Choose other seeds.")
 
 
