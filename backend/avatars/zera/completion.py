@@ -106,10 +106,10 @@ def layer_view(head: Layers, torso: Layers, surface: HeadSurface, height: int, w
     maps = torch.zeros(height * width, CHANNELS, device=head.rgb.device)
     for place, layer in ((HEAD, head), (TORSO, torso)):
         maps[:, place] = torch.cat([layer.rgb, layer.alpha[:, None]], dim=1)
-    maps[surface.pixel, CANONICAL] = surface.canonical
-    maps[surface.pixel, NORMAL] = surface.normal
-    maps[surface.pixel, TRUST] = surface.trust
-    maps[surface.pixel, TRAVEL] = (surface.travel / MOST_TRAVEL).clamp(0, 1)
+    known = torch.zeros(len(surface.pixel), CHANNELS, device=maps.device)
+    known[:, CANONICAL], known[:, NORMAL], known[:, TRUST] = surface.canonical, surface.normal, surface.trust
+    known[:, TRAVEL] = (surface.travel / MOST_TRAVEL).clamp(0, 1)
+    maps.index_add_(0, surface.pixel, known)
     scale = side / max(height, width)
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     # a pixel's channels lie side by side: means of areas are several times as fast there
