@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
+
+Values = TypeVar("Values", Tensor, NDArray[Any])
 
 
 def project(points: Tensor, intrinsics: Tensor, world_to_camera: Tensor) -> Tensor:
@@ -27,7 +32,7 @@ def look_up(picture: Tensor, places: Tensor) -> Tensor:
     return found[0, :, 0].T
 
 
-def smoothstep(low: float, high: float, value: Tensor) -> Tensor:
-    """0 below ``low``, 1 above ``high``, a cubic in between."""
-    t = ((value - low) / (high - low)).clamp(0, 1)
+def smoothstep(low: float, high: float, values: Values) -> Values:
+    """0 below ``low``, 1 above ``high``, a cubic in between; falls where ``low`` is above ``high``."""
+    t = ((values - low) / (high - low)).clip(0, 1)
     return t * t * (3 - 2 * t)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from backend.capture.correspondence import correspondence
 from backend.head.model import head_model
+from backend.nerf.images import smoothstep
 from backend.people.anchors import Anchors
 from backend.people.body_field import PersonalSpace, body_field, skin_normals, unit
-from backend.people.hair_growth import SKIN_GAP, Growth, clumped, curled, cut_to, grown, leaders, smoothstep
+from backend.people.hair_growth import SKIN_GAP, Growth, clumped, curled, cut_to, grown, leaders
 from backend.people.hair_tint import natural_tint, strand_colours
 from backend.people.randomness import stream
 from backend.people.roots import Ground, ground, mean_normals, scattered

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.head.model import head_model
+from backend.nerf.images import smoothstep
 from backend.people.anchors import Anchors
 from backend.people.body_field import PersonalSpace, body_field, skin_normals
 from backend.people.hair_combing import head_strands
 from backend.people.hair_cuts import Cut, drawn_cut
-from backend.people.hair_growth import SKIN_GAP, leaders, least_gap, smoothstep
+from backend.people.hair_growth import SKIN_GAP, leaders, least_gap
 from backend.people.hair_tied import tied_strands
 from backend.people.hair_tint import Tint, drawn_tint, strand_colours
 from backend.people.randomness import stream

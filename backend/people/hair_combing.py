@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.head.model import head_model
+from backend.nerf.images import smoothstep
 from backend.people.anchors import Anchors
 from backend.people.body_field import BodyField, unit
 from backend.people.hair_cuts import Cut
@@ -20,7 +21,6 @@ from backend.people.hair_growth import (
     fraction_beside_face,
     grown,
     leaders,
-    smoothstep,
 )
 from backend.people.hair_tied import drawn_to
 from backend.people.roots import mean_normals

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from backend.nerf.images import smoothstep
 from backend.people.body_field import BodyField, unit
 from backend.people.scene import Array
 
@@ -42,12 +43,6 @@ class Growth:
     face_gap: Array
     stiffness: float
     cling: float
-
-
-def smoothstep(low: float, high: float, values: NDArray[np.floating]) -> Array:
-    """0 below ``low``, 1 above ``high``, smooth between; falls where ``low`` is above ``high``."""
-    t = np.clip((values - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def least_gap(points: Array, layer: Array | float) -> Array:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from backend.nerf.images import smoothstep
 from backend.people.body_field import BodyField, unit
 from backend.people.hair_cuts import Cut
-from backend.people.hair_growth import Growth, cut_to, grown, least_gap, smoothstep
+from backend.people.hair_growth import Growth, cut_to, grown, least_gap
 from backend.people.scene import Array
 
 

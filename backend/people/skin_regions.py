@@ -7,6 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from backend.nerf.images import smoothstep
 from backend.people.scene import Array
 from backend.people.skin_atlas import SIZE, skin_atlas
 
@@ -29,12 +30,6 @@ UNDER_EYES = (
 )
 
 
-def step(values: Array, start: float, end: float) -> Array:
-    """0 before ``start``, 1 after ``end``, smooth between; ``end`` may be the smaller."""
-    along = np.clip((values - start) / (end - start), 0, 1)
-    return np.asarray(along * along * (3 - 2 * along), np.float32)
-
-
 @lru_cache(maxsize=1)
 def skin_regions() -> dict[str, Array]:
     """[SIZE, SIZE] in [0, 1] by name (computed once a process)."""
@@ -48,16 +43,16 @@ def skin_regions() -> dict[str, Array]:
 
     lips = atlas.polygon(LIPS, 1.5)
     eyes = both(EYES, 1.0)
-    ears = step(side, 0.069, 0.078) * step(y, -0.04, -0.03) * step(y, 0.03, 0.02) * step(z, -0.06, -0.045)
-    ears = ears * step(z, 0.055, 0.045)
+    ears = smoothstep(0.069, 0.078, side) * smoothstep(-0.04, -0.03, y) * smoothstep(0.03, 0.02, y)
+    ears = ears * smoothstep(-0.06, -0.045, z) * smoothstep(0.055, 0.045, z)
     # the beard's upper edge falls from the sideburns to the corners of the mouth and rises to the nose
     beard_edge = [(0, -54), (18, -55), (28, -64), (42, -74), (54, -66), (62, -40), (68, 0), (80, 10)]
     edge = np.interp(side, *np.transpose(beard_edge) * 1e-3).astype(np.float32)
-    beard = step(z - edge, 0.006, -0.014) * step(y, -0.015, -0.035) * step(z, -0.155, -0.125)
+    beard = smoothstep(0.006, -0.014, z - edge) * smoothstep(-0.015, -0.035, y) * smoothstep(-0.155, -0.125, z)
     # the hairline runs over the forehead, down before the ears, round behind them and across the nape
     hairline = [(-115, 74), (-90, 66), (-60, 35), (-35, 0), (-20, 30), (10, 20), (30, -50), (100, -75)]
     line = np.interp(y, *np.transpose(hairline) * 1e-3).astype(np.float32)
-    scalp = step(z - line, -0.012, 0.022) * (1 - ears)
+    scalp = smoothstep(-0.012, 0.022, z - line) * (1 - ears)
     lid_lines = none.copy()
     for eye in EYES:
         rim = np.round(atlas.landmarks[eye[:9]] * 16).astype(np.int32)
@@ -74,15 +69,15 @@ def skin_regions() -> dict[str, Array]:
         "cheeks": np.maximum(atlas.at(50, 0.021), atlas.at(280, 0.021)),
         "cheekbones": np.maximum(atlas.at(117, 0.013), atlas.at(346, 0.013)),
         "nose": np.maximum(atlas.at(4, 0.011), 0.6 * np.maximum(atlas.at(129, 0.006), atlas.at(358, 0.006))),
-        "forehead": step(z, brow_height, 0.04) * step(y, -0.05, -0.08) * (1 - scalp),
+        "forehead": smoothstep(brow_height, 0.04, z) * smoothstep(-0.05, -0.08, y) * (1 - scalp),
         "chin": atlas.at(199, 0.012),
-        "neck": step(z, -0.10, -0.13),
+        "neck": smoothstep(-0.10, -0.13, z),
         "ears": ears,
         "beard": beard * (1 - lips),
         "scalp": scalp,
         "freckled": np.clip(
-            atlas.at(50, 0.022) + atlas.at(280, 0.022) + atlas.at(6, 0.02) + 0.35 * step(z, 0.0, 0.05)
-            + 0.5 * step(z, -0.19, -0.25), 0, 1
+            atlas.at(50, 0.022) + atlas.at(280, 0.022) + atlas.at(6, 0.02) + 0.35 * smoothstep(0.0, 0.05, z)
+            + 0.5 * smoothstep(-0.19, -0.25, z), 0, 1
         ) * (1 - lips) * (1 - scalp),
         "temples": np.maximum(atlas.at(54, 0.025), atlas.at(284, 0.025)),
     }  # fmt: skip

@@ -64,3 +64,13 @@ def test_smoothstep_is_flat_at_both_ends() -> None:
     assert (step.diff() >= 0).all()
     (slope,) = torch.autograd.grad(step.sum(), value)
     assert slope[101] < 0.06 and slope[199] < 0.06 and float(slope[150]) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_smoothstep_of_arrays_is_that_of_tensors(kind: type[np.floating]) -> None:
+    values = np.linspace(-0.2, 0.3, 101).astype(kind)
+    rising, falling = smoothstep(-0.1, 0.2, values), smoothstep(0.2, -0.1, values)
+    assert rising.dtype == kind
+    np.testing.assert_array_equal(rising, smoothstep(-0.1, 0.2, torch.from_numpy(values)).numpy())
+    np.testing.assert_allclose(falling, 1 - rising, atol=1e-6)
+    assert np.ptp(rising) == 1

@@ -19,6 +19,7 @@ from backend.capture.rasteriser import Hits
 from backend.head.model import EYE, EYE_CAVITY, SKIN, TEETH, HeadModel, head_model
 from backend.head.normals import vertex_normals
 from backend.head.smooth import laplacian
+from backend.nerf.images import smoothstep
 
 PROFILE_BINS = 32
 ORBIT = 0.008  # metres from the lids' rims within which the skin is shaded by brow and crease
@@ -57,9 +58,9 @@ def skin_appearance(
     visible = pixels[:, 2] < nearest[y, x] + SURFACE_TOLERANCE
     to_eye = canvas.camera.position - world
     cosine = (vertex_normals(world, model.faces) * to_eye).sum(axis=1) / np.linalg.norm(to_eye, axis=1)
-    confidence = visible * _smoothstep(0.12, 0.45, cosine) * _smoothstep(0.4, 0.8, masks.person[y, x])
+    confidence = visible * smoothstep(0.12, 0.45, cosine) * smoothstep(0.4, 0.8, masks.person[y, x])
     skin = model.region == SKIN
-    confidence *= np.where(skin, 1 - _smoothstep(0.2, 0.7, masks.clothes[y, x]), 1.0)
+    confidence *= np.where(skin, 1 - smoothstep(0.2, 0.7, masks.clothes[y, x]), 1.0)
 
     blur = 0.003 * canvas.camera.intrinsics[0, 0] / canvas.camera.world_to_camera[2, 3]  # 3 mm in pixels
     # lids and lips must not take the colours of what they close over
@@ -107,11 +108,6 @@ def outlines_around(depth: NDArray[np.floating], canvas: HeadCanvas) -> NDArray[
     behind = maximum_filter(np.where(np.isfinite(depth), depth, -np.inf), 3)
     outline = np.where(behind - depth > max(BESIDE_OUTLINE[0], STEEPEST / metre), depth, np.inf)
     return minimum_filter(outline, 2 * round(OUTLINE_REACH * metre) + 1)
-
-
-def _smoothstep(low: float, high: float, value: NDArray[np.floating]) -> NDArray[np.floating]:
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _continued(model: HeadModel, colour: NDArray[np.floating], confidence: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from backend.capture.lids import LOWER_LEFT, LOWER_RIGHT, UPPER_LEFT, UPPER_RIGH
 from backend.capture.masks_fill import spread
 from backend.capture.rasteriser import rasteriser
 from backend.head.model import EYE, EYE_CAVITY, SKIN, head_model
+from backend.nerf.images import smoothstep
 from shared.camera import Camera
 
 WIDTH, HEIGHT = 0.072, 0.056  # metres of a chart
@@ -122,11 +123,12 @@ def _painted(
     surface = maximum_filter(np.where(np.isfinite(scene.hits.depth), scene.hits.depth, 0), 3)
     seen = (photograph[..., 2] < there(surface) + 0.004) & (hits.triangle >= 0)
     plain = there((folds > PLAIN) & (away(BROW[eye]) > 0.002)) * there(scene.masks.person) * np.where(seen, 1, 0.01)
-    kept = there(_rise(opening, 0.002, 0.0045) * (FOLDS_KEPT + (1 - FOLDS_KEPT) * _rise(folds, 0.001, 0.007)))
+    unfolded = FOLDS_KEPT + (1 - FOLDS_KEPT) * smoothstep(0.001, 0.007, folds)
+    kept = there(smoothstep(0.002, 0.0045, opening) * unfolded)
     smooth = spread(shown, plain.astype(np.float32))
     lid = smooth + (kept * seen)[..., None] * (shown - smooth)
     cover = np.zeros(seen.shape, np.float32)
-    cover[1:-1, 1:-1] = there(1 - _rise(folds, 0.005, 0.012))[1:-1, 1:-1]
+    cover[1:-1, 1:-1] = there(1 - smoothstep(0.005, 0.012, folds))[1:-1, 1:-1]
     near_rim = away(UPPER[eye] + UPPER[eye][::-1]) < 0.0014
     dark = skin[near_rim].astype(np.float64)
     lashes = dark[dark.mean(axis=1) <= np.percentile(dark.mean(axis=1), 10)].mean(axis=0)
@@ -174,8 +176,3 @@ def _along_the_rim(meeting: NDArray[np.float64], camera: Camera, metre: float) -
         cv2.resize(picture, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
         for picture in (1 + inside * shade, line)
     )
-
-
-def _rise(value: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float64)

@@ -78,8 +78,8 @@ class Mixer:
         """
         travel = np.linalg.norm(expressed - self._person.source_vertices, axis=1)
         turn = 0.0 if view is None else _angle(view, self._view)
-        changed = np.clip(np.maximum(travel / FULL_TRAVEL, turn / FULL_TURN), 0, 1)
-        ready = np.ones_like(travel) if view is None else changed**2 * (3 - 2 * changed)
+        changed = np.maximum(travel / FULL_TRAVEL, turn / FULL_TURN)
+        ready = np.ones_like(travel) if view is None else smoothstep(0.0, 1.0, changed)
         moved = expressed - self._person.neutral
         columns = []
         for lender in self._lenders:

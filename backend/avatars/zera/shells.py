@@ -14,6 +14,7 @@ from backend.avatars.zera.scene import NECK_SHARE, Scene
 from backend.capture.masks import Masks
 from backend.capture.rasteriser import rasteriser
 from backend.head.model import head_model
+from backend.nerf.images import smoothstep
 
 CELLS_PER_FACE = 52  # grid cells of a shell along the face's side
 RIM_BEHIND_EARS = 0.012  # metres: where the front and the back of hair meet
@@ -153,7 +154,7 @@ def hair_shell(
     if told is not None:
         depth = _hair_depth(scene, told, pixels, step)
         tall = unprojected(pixels.reshape(-1, 2), rim.ravel(), scene.camera, np.linalg.inv(scene.fit.head_to_world))
-        free = _smoothstep(tall[:, 2].reshape(rim.shape) / CHIN)
+        free = smoothstep(0.0, CHIN, tall[:, 2].reshape(rim.shape))
         before = rim - depth
         before = np.where(in_front, known + np.maximum(before - known - LOOSE, 0), before)
         height, seam = _as_told(height, before, hair, outline, free, to_face, cell)
@@ -205,12 +206,12 @@ def _as_told(
     """
     # a quarter of a circle where it comes down to the face
     down = np.clip((to_face - cell) / EDGE, 0, 1)
-    share = _smoothstep(gaussian_filter(hair, 1.0) / 0.5) * np.sqrt(down * (2 - down))
+    share = smoothstep(0.0, 0.5, gaussian_filter(hair, 1.0)) * np.sqrt(down * (2 - down))
     if not outline.any():
         return height + share * (told - height), np.zeros(height.shape)
     away, nearest = distance_transform_edt(~outline, return_indices=True)
-    seam = gaussian_filter((share * free * told)[tuple(nearest)], 2.0) * (1 - _smoothstep(away * cell / FOLDED))
-    share *= free + (1 - free) * _smoothstep(gaussian_filter(away, 2.0) * cell / ROUND)
+    seam = gaussian_filter((share * free * told)[tuple(nearest)], 2.0) * (1 - smoothstep(0.0, FOLDED, away * cell))
+    share *= free + (1 - free) * smoothstep(0.0, ROUND, gaussian_filter(away, 2.0) * cell)
     return height + share * (told - height), seam
 
 
@@ -233,26 +234,20 @@ def _hanging(
         body: [M, 3] metres, places on the body's front, head frame.
         body_share: [M] how much of the head's motion they take.
     """
-    share = _smoothstep((front[:, 2] - SHOULDER) / (CHIN - SHOULDER))
+    share = smoothstep(SHOULDER, CHIN, front[:, 2])
     if len(body):
         away, nearest = cKDTree(body).query(front)
         lain_on = body_share[nearest]
-        share = np.minimum(share, lain_on + (1 - lain_on) * _smoothstep((away - LYING) / (HANGING - LYING)))
+        share = np.minimum(share, lain_on + (1 - lain_on) * smoothstep(LYING, HANGING, away))
     held = np.zeros(len(front))
     if on_head.any():
-        held = 1 - _smoothstep(distance_transform_edt(~on_head)[domain] * cell / HELD)
+        held = 1 - smoothstep(0.0, HELD, distance_transform_edt(~on_head)[domain] * cell)
     # neighbours that lie on neck and shoulder do not part
     width = HELD / 4 / cell
     shares = np.zeros(domain.shape)
     shares[domain] = np.maximum(share, held)
     near = gaussian_filter(domain.astype(float), width)[domain]
     return np.maximum(gaussian_filter(shares, width)[domain] / near, held).astype(np.float32)
-
-
-def _smoothstep(t: NDArray[np.floating]) -> NDArray[np.floating]:
-    """0 to 1 as ``t`` goes from 0 to 1."""
-    t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _uncovered(scene: Scene) -> NDArray[np.float32]:
