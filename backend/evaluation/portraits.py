@@ -80,7 +80,7 @@ def score_avatar(
         sitting.size = min(LARGEST_SIZE, round(size * MEASURABLE_SIDE / face.side))
         source = sitting.shoot("source, larger")
         face = _face(source.rgba)
-    sitting.turn(None if face is None else _head_rotation(face, *source.rgba.shape[1::-1]))
+    sitting.turn(face, (source.rgba.shape[1], source.rgba.shape[0]))
     sitting.open_jaw()
     sitting.act(None if face is None else face.points)
     if sheet is not None:
@@ -130,20 +130,26 @@ class _Sitting:
         ]
         return source
 
-    def turn(self, rest: NDArray[np.float64] | None) -> None:
-        """Turn the head and fit it again; ``rest`` is the head's rotation fitted in the source view."""
+    def turn(self, source: FaceLandmarks | None, size: tuple[int, int]) -> None:
+        """Turn the head and fit it again, together with the face of the ``source`` view, of that width and height.
+
+        Fitted apart, shape and pitch trade places: of 16 procedural people's own pictures, turned by ``TURNS``, that
+        measures 3.0 degrees wrong on average, and together 2.4.
+        """
         score = self.score
+        alone = None if source is None else _head_rotations([source], size)[0]
         for label, asked in TURNS.items():
             frame = self.shoot(label, turn=asked)
             score.hole_pixels = max(score.hole_pixels, _hole_pixels(frame))
             face = _face(frame.rgba)
             score.turn_errors[label] = score.rotation_errors[label] = None
-            off_axis = 0.0 if rest is None else metrics.off_axis(rest, np.asarray(asked))
+            off_axis = 0.0 if alone is None else metrics.off_axis(alone, np.asarray(asked))
             if off_axis > MEASURABLE_TURN:
                 score.off_axis[label] = off_axis
             good, note = label in score.off_axis, "no face found"
-            if rest is not None and face is not None:
-                measured = metrics.relative_turn(_head_rotation(face, *frame.rgba.shape[1::-1]), rest)
+            if source is not None and face is not None:
+                rest, turned = _head_rotations([source, face], size)
+                measured = metrics.relative_turn(turned, rest)
                 axis = int(np.argmax(np.abs(asked)))
                 error = float(abs(measured[axis] - asked[axis]))
                 score.turn_errors[label] = error
@@ -281,6 +287,7 @@ def _face(rgb: NDArray[np.uint8]) -> FaceLandmarks | None:
     return faces[0] if faces else None
 
 
-def _head_rotation(face: FaceLandmarks, width: int, height: int) -> NDArray[np.float64]:
-    """[3] XYZ Euler angles in radians of the head, fitted anew."""
-    return Rotation.from_matrix(fit_heads([face], [(width, height)])[0].head_to_world[:3, :3]).as_euler("xyz")
+def _head_rotations(faces: Sequence[FaceLandmarks], size: tuple[int, int]) -> list[NDArray[np.float64]]:
+    """[3] XYZ Euler angles in radians of one head in pictures of that width and height, fitted anew."""
+    fits = fit_heads(faces, [size] * len(faces))
+    return [Rotation.from_matrix(fit.head_to_world[:3, :3]).as_euler("xyz") for fit in fits]

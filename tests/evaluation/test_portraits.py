@@ -46,9 +46,11 @@ class PaperAvatar:
 def avatar(monkeypatch: pytest.MonkeyPatch) -> PaperAvatar:
     made = PaperAvatar()
 
-    def rotation(face: FaceLandmarks, width: int, height: int) -> np.ndarray:
+    def rotations(faces: list[FaceLandmarks], size: tuple[int, int]) -> list[np.ndarray]:
+        assert size == (128, 96)
         asked = np.array(made.request.rotation, float)
-        return (POSE * Rotation.from_euler("xyz", asked * 1.1)).as_euler("xyz")  # turns measure a tenth too far
+        turned = POSE * Rotation.from_euler("xyz", asked * 1.1)  # turns measure a tenth too far
+        return [each.as_euler("xyz") for each in (POSE, turned)[: len(faces)]]
 
     def found(rgb: np.ndarray) -> FaceLandmarks | None:
         if made.request.rotation[2] < -0.5:
@@ -66,7 +68,7 @@ def avatar(monkeypatch: pytest.MonkeyPatch) -> PaperAvatar:
         side_px = 100.0 if made.request.size == 512 else 165.0
         return FaceLandmarks(points, (60, 80, 145, 172), 1.0, side_px, 0.0)
 
-    monkeypatch.setattr(portraits, "_head_rotation", rotation)
+    monkeypatch.setattr(portraits, "_head_rotations", rotations)
     monkeypatch.setattr(portraits, "_face", found)
     return made
 
