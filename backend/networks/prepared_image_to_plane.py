@@ -56,7 +56,7 @@ class DirectConvolution(nn.Module):
         self.register_buffer("bias", bias.detach().to(dtype), persistent=False)
 
     def forward(self, input: Tensor, added: Tensor | None = None) -> Tensor:
-        """[B, in, H, W] -> [B, out, H / s, W / s]; ``added``, like the result, comes before the activation."""
+        """[B, in, H, W] -> [B, out, H / s, W / s]; ``added``, like the result or one pixel, comes before the activation."""
         made = F.conv2d(input, self.weight, self.bias, *self.where)
         if added is not None:
             made.add_(added)
@@ -109,14 +109,18 @@ class PreparedPyramid(nn.Module):
         # their dilations leave hardly a tile, and much of what they see is the frame of zeros, which is skipped
         branches = [prepared(branch[-2], None, RELU, dtype, tiled=False) for branch in pyramid.convs]
         self.branches = nn.ModuleList(branches[:-1])
-        self.mean = branches[-1]
-        self.project = prepared(pyramid.project[0], None, RELU, dtype)
+        # the picture's mean is projected once, not at every pixel
+        layer = pyramid.project[0]
+        weight = layer.weight.detach()
+        none = weight.new_zeros(len(weight))
+        of_maps, of_mean = weight.tensor_split([-pyramid.convs[-1][-2].out_channels], dim=1)
+        self.project = DirectConvolution(layer, of_maps, none, RELU, dtype)
+        self.mean = nn.Sequential(branches[-1], DirectConvolution(layer, of_mean, none, None, dtype))
 
     def forward(self, image: Tensor) -> Tensor:
         """As :meth:`DilationPyramid.forward`."""
-        maps = [branch(image) for branch in self.branches]
         mean = self.mean(image.mean(dim=(2, 3), keepdim=True))
-        return self.project(torch.cat([*maps, mean.expand_as(maps[0])], dim=1))
+        return self.project(torch.cat([branch(image) for branch in self.branches], dim=1), mean)
 
 
 def _prepared_resnet(network: ResNet, dtype: torch.dtype) -> nn.Sequential:
