@@ -56,7 +56,7 @@ class DirectConvolution(nn.Module):
         self.register_buffer("bias", bias.detach().to(dtype), persistent=False)
 
     def forward(self, input: Tensor, added: Tensor | None = None) -> Tensor:
-        """[B, in, H, W] -> [B, out, H / s, W / s]; ``added``, like the result or one pixel, comes before the activation."""
+        """[B, in, H, W] -> [B, out, H / s, W / s]; ``added``, like it or one pixel, comes before the activation."""
         made = F.conv2d(input, self.weight, self.bias, *self.where)
         if added is not None:
             made.add_(added)
