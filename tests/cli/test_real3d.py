@@ -17,6 +17,9 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from backend.avatars.file import load_avatar
+from backend.avatars.interface import FrameRequest
+from backend.avatars.real3d.avatar import Real3DAvatar
 from shared.arkit import ARKIT_INDEX
 from shared.motion import MotionClip
 
@@ -49,6 +52,24 @@ def test_the_avatar_names_its_weights_but_does_not_hold_them(folder: Path, real3
     assert description["kind"] == "real3d" and description["weights"]["path"] == str(real3d_weights)
     assert (folder / "a.limner").stat().st_size < 40e6
     assert json.loads((folder / "report.json").read_text())["kind"] == "real3d"
+
+
+def test_the_person_in_the_crop_is_known(folder: Path) -> None:
+    avatar = load_avatar(folder / "a.limner", "cpu")
+    assert isinstance(avatar, Real3DAvatar)
+    mask = avatar.person_mask
+    assert mask.shape == avatar.portrait.reference.shape[:2] and set(np.unique(mask)) == {0, 1}
+    assert mask[256, 256] == 1 and mask[0, 0] == 0 and 0.2 < mask.mean() < 0.9
+
+
+def test_a_change_of_quality_keeps_one_renderer_and_comes_back_to_the_same_pixels(folder: Path) -> None:
+    avatar = load_avatar(folder / "a.limner", "cpu")
+    assert isinstance(avatar, Real3DAvatar)
+    preview, final, again = (
+        avatar.render(FrameRequest(size=128, quality=quality)).rgba for quality in ("preview", "final", "preview")
+    )
+    assert np.array_equal(preview, again) and not np.array_equal(preview, final)
+    assert list(avatar._renderers) == [True], "two take more memory than is promised"
 
 
 def test_motion_is_rendered_and_resumed(folder: Path) -> None:

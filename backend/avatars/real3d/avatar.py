@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from backend.allocator import give_back_freed_memory
 from backend.avatars.file import contents_digest, write_limner
 from backend.avatars.head_mesh import head_mesh
 from backend.avatars.interface import FIRST_REFERENCE, Background, Frame, FrameRequest, HeadMesh
 from backend.avatars.real3d.camera import camera_labels
+from backend.avatars.real3d.classes import BACKGROUND
 from backend.avatars.real3d.face import Vertices, face_of
 from backend.avatars.real3d.network import PICTURE_SIZE
 from backend.avatars.real3d.planes_world import PlanesWorld
@@ -74,6 +76,11 @@ class Real3DAvatar:
     def head_to_world(self) -> NDArray[np.float64]:
         """[4, 4] The head's pose in the photograph."""
         return self.portrait.head_to_world
+
+    @property
+    def person_mask(self) -> NDArray[np.float32]:
+        """[S, S] 1 where the crop shows the person, otherwise 0."""
+        return (self.portrait.labels != BACKGROUND).astype(np.float32)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -228,6 +235,9 @@ class Real3DAvatar:
 
     def _renderer(self, fast: bool) -> PortraitRenderer:
         if fast not in self._renderers:
+            if self._device.type == "cpu":  # both at once take 0.5 GB more; a change of quality takes a second instead
+                self._renderers.clear()
+                give_back_freed_memory()
             with self._weights.network(self._device) as network:
                 self._renderers[fast] = PortraitRenderer(network, self._inputs, fast)
         return self._renderers[fast]
