@@ -193,6 +193,9 @@ def build_parser() -> argparse.ArgumentParser:
     portraits.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="for sheets, table and JSON")
     portraits.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="longer side (default: 512)")
     portraits.add_argument("--only", metavar="TEXT", help="only pictures with this in their names")
+    portraits.add_argument(
+        "--weights", type=Path, metavar="FILE", help="measure the kind real3d with what import-real3d wrote"
+    )
     with_progress(portraits)
     text = "one picture of a film becomes an avatar, the film drives it and is compared with it"
     reenactment = what.add_parser("reenactment", help=text, description=text[0].upper() + text[1:] + ".")

@@ -309,7 +309,10 @@ def _evaluate_portraits(options: argparse.Namespace, display: ProgressDisplay) -
     from backend.evaluation.portrait_score import table
     from backend.evaluation.portraits import evaluate_portraits
 
-    return table(evaluate_portraits(options.folder, options.output, options.size, options.only, display))
+    scores = evaluate_portraits(
+        options.folder, options.output, options.size, options.only, display, options.weights
+    )
+    return table(scores)
 
 
 def _evaluate_reenactment(options: argparse.Namespace, display: ProgressDisplay) -> str:

@@ -210,7 +210,12 @@ class _Sitting:
 
 
 def evaluate_portraits(
-    folder: Path, output: Path, size: int = 512, only: str | None = None, progress: Progress = silent
+    folder: Path,
+    output: Path,
+    size: int = 512,
+    only: str | None = None,
+    progress: Progress = silent,
+    weights: Path | None = None,
 ) -> list[PortraitScore]:
     """Reconstruct and measure every picture in ``folder``; sheets, table and JSON land in ``output``.
 
@@ -220,9 +225,11 @@ def evaluate_portraits(
         size: longer side of the renders in pixels.
         only: measure only pictures whose name contains this.
         progress: told which picture is at work.
+        weights: what ``limner import-real3d`` wrote, for avatars of the kind ``real3d``.
 
     Raises:
-        LimnerError: ``FILE_NOT_FOUND`` when there is no picture. A picture that is refused is part of the result.
+        LimnerError: ``FILE_NOT_FOUND`` when there is no picture, and what reading the weights raises. A picture that is
+            refused is part of the result.
     """
     if not folder.is_dir():
         raise LimnerError("FILE_NOT_FOUND", f"{folder} is no folder.", "Name a folder of pictures.")
@@ -231,14 +238,17 @@ def evaluate_portraits(
     )
     if not paths:
         raise LimnerError("FILE_NOT_FOUND", f"{folder} holds no pictures.", "Name a folder of pictures.")
-    from backend.avatars.reconstruct import reconstruct  # heavy: only when there is work
+    from backend.avatars.file import choose_device  # heavy: only when there is work
+    from backend.avatars.reconstruct import BUILDERS, reconstruct
 
+    kind = "real3d" if weights else "zera"
+    BUILDERS[kind](choose_device("auto"), weights, None)  # what is wrong with the weights is no picture's fault
     scores = []
     for index, path in enumerate(paths):
         inner = part(progress, index / len(paths), (index + 1) / len(paths))
         start = time.perf_counter()
         try:
-            avatar, _ = reconstruct([path], progress=part(inner, 0.0, 0.3))
+            avatar, _ = reconstruct([path], kind, progress=part(inner, 0.0, 0.3), weights=weights)
             seconds = time.perf_counter() - start
             score = _score_file(avatar, path, output / f"{path.stem}.png", size, part(inner, 0.3, 1.0))
             score.seconds = seconds
@@ -250,7 +260,8 @@ def evaluate_portraits(
 
 
 def _score_file(avatar: Any, path: Path, sheet: Path, size: int, progress: Progress) -> PortraitScore:
-    photograph = load_image(path).rgb
+    # the networks of real3d know square pictures: theirs is a crop of the photograph
+    photograph = avatar.portrait.reference if avatar.kind == "real3d" else load_image(path).rgb
     return score_avatar(avatar, photograph, avatar.person_mask, path.name, sheet, size, progress)
 
 

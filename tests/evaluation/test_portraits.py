@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from backend.avatars import reconstruct
 from backend.avatars.interface import Frame, FrameRequest
 from backend.capture.detection import FaceLandmarks
 from backend.evaluation import metrics, portraits
@@ -120,6 +122,35 @@ def test_report_holds_scores_and_refusals(tmp_path: Path) -> None:
     lines = table([good, refused]).splitlines()
     assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
     assert "| none |" in lines[2] and "FACE_NOT_FOUND" in lines[3]
+
+
+def test_avatars_of_the_published_networks_are_compared_with_their_crop(
+    avatar: PaperAvatar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, weights = tmp_path / "in", tmp_path / "weights.safetensors"
+    folder.mkdir()
+    Image.fromarray(np.zeros((300, 200, 3), np.uint8)).save(folder / "paper.png")
+    made = vars(avatar)
+    made |= {"kind": "real3d", "portrait": SimpleNamespace(reference=PHOTOGRAPH)}
+    made["person_mask"] = np.ones((96, 128), np.float32)
+    asked: list[object] = []
+
+    def made_of(references: list[Path], kind: str, **others: Any) -> tuple[PaperAvatar, dict[str, Any]]:
+        asked.extend((references, kind, others["weights"]))
+        return avatar, {}
+
+    monkeypatch.setattr(reconstruct, "reconstruct", made_of)
+    monkeypatch.setitem(reconstruct.BUILDERS, "real3d", lambda *given: asked.append(given[1]))
+    (score,) = portraits.evaluate_portraits(folder, tmp_path / "out", weights=weights)
+    assert asked == [weights, [folder / "paper.png"], "real3d", weights]
+    assert score.frame_psnr == pytest.approx(10 * np.log10(255**2 / 40))
+
+
+def test_weights_that_cannot_be_used_are_refused_before_any_picture(tmp_path: Path) -> None:
+    (tmp_path / "not_looked_at.png").touch()
+    with pytest.raises(LimnerError, match="FILE_NOT_FOUND"):
+        portraits.evaluate_portraits(tmp_path, tmp_path / "out", weights=tmp_path / "missing.safetensors")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
