@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from backend.capture.correspondence import LANDMARKS, correspondence, shaded_view
 from backend.capture.detection import FaceLandmarks, detect_face
 from backend.capture.detection_mirror import MIRRORED as MIRRORED_MARKS
-from backend.capture.fit import ACTIONS, HeadFit, fit_heads, measure_head_rotation
+from backend.capture.fit import ACTIONS, HeadFit, fit_heads, fit_pose, measure_head_rotation
 from backend.head.model import head_model
 from backend.head.normals import vertex_normals
 from shared.arkit import ARKIT_INDEX, ARKIT_NAMES, mirrored
@@ -123,6 +123,17 @@ def test_a_change_of_turn_is_measured_well_on_anybody() -> None:
         rotations = [fit(seen(person(seed), turn=(0, 0, yaw))).head_to_world[:3, :3] for yaw in (-15, 15)]
         turned = Rotation.from_matrix(rotations[1] @ rotations[0].T).as_euler("xyz", degrees=True)
         np.testing.assert_allclose(turned, (0, 0, 30), atol=3)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_the_pose_of_a_known_head_comes_back_with_its_expression(turn: tuple[float, ...]) -> None:
+    """Exactly for a head that was fitted exactly; a stranger's is known from one side only."""
+    smile = {"jawOpen": 0.4, "mouthSmileLeft": 0.6, "mouthSmileRight": 0.6}
+    for identity, most in ((np.zeros(80), 0.6), (person(0), 2.5)):
+        head = fit(seen(identity, smile))
+        face = seen(identity, smile, turn, aside=(0.03, -0.02))
+        expected = Rotation.from_euler("xyz", turn, degrees=True).as_matrix()
+        assert degrees_apart(head.head_to_world[:3, :3].T @ fit_pose(head, face)[:3, :3], expected) < most
 
 
 @pytest.mark.parametrize("slid", [-0.04, 0.04])

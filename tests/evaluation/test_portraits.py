@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from backend.avatars import reconstruct
 from backend.avatars.interface import Frame, FrameRequest
 from backend.capture.detection import FaceLandmarks
+from backend.capture.fit import HeadFit
 from backend.evaluation import metrics, portraits
 from backend.evaluation.portrait_score import TURNS, PortraitScore, table, write_report
 from shared.arkit import ARKIT_INDEX
@@ -48,11 +49,18 @@ class PaperAvatar:
 def avatar(monkeypatch: pytest.MonkeyPatch) -> PaperAvatar:
     made = PaperAvatar()
 
-    def rotations(faces: list[FaceLandmarks], size: tuple[int, int]) -> list[np.ndarray]:
-        assert size == (128, 96)
+    def pose(turn: Rotation) -> np.ndarray:
+        matrix = np.eye(4)
+        matrix[:3, :3] = (POSE * turn).as_matrix()
+        return matrix
+
+    def fitted(faces: list[FaceLandmarks], sizes: list[tuple[int, int]]) -> list[HeadFit]:
+        assert len(faces) == 1 and sizes == [(128, 96)]
+        return [cast(HeadFit, SimpleNamespace(head_to_world=pose(Rotation.identity())))]
+
+    def fitted_again(head: HeadFit, face: FaceLandmarks) -> np.ndarray:
         asked = np.array(made.request.rotation, float)
-        turned = POSE * Rotation.from_euler("xyz", asked * 1.1)  # turns measure a tenth too far
-        return [each.as_euler("xyz") for each in (POSE, turned)[: len(faces)]]
+        return pose(Rotation.from_euler("xyz", asked * 1.1))  # turns measure a tenth too far
 
     def found(rgb: np.ndarray) -> FaceLandmarks | None:
         if made.request.rotation[2] < -0.5:
@@ -70,7 +78,8 @@ def avatar(monkeypatch: pytest.MonkeyPatch) -> PaperAvatar:
         side_px = 100.0 if made.request.size == 512 else 165.0
         return FaceLandmarks(points, (60, 80, 145, 172), 1.0, side_px, 0.0)
 
-    monkeypatch.setattr(portraits, "_head_rotations", rotations)
+    monkeypatch.setattr(portraits, "fit_heads", fitted)
+    monkeypatch.setattr(portraits, "fit_pose", fitted_again)
     monkeypatch.setattr(portraits, "_face", found)
     return made
 
