@@ -29,6 +29,18 @@ _FRAGMENT_SHADER = """#version 330 core
 in vec2 barycentric;
 out vec4 hit;
 void main() { hit = vec4(float(gl_PrimitiveID + 1), barycentric, 1.0 / gl_FragCoord.w); }"""
+_VALUES_VERTEX_SHADER = """#version 330 core
+layout(location = 0) in vec4 position;
+layout(location = 1) in vec3 value;
+out vec3 carried;
+void main() {
+    carried = value;
+    gl_Position = position;
+}"""
+_VALUES_FRAGMENT_SHADER = """#version 330 core
+in vec3 carried;
+out vec4 hit;
+void main() { hit = vec4(carried, 1.0); }"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +120,9 @@ class Rasteriser:
         self._program = compile_program(_VERTEX_SHADER, _FRAGMENT_SHADER)
         self._vertex_array = gl.glGenVertexArrays(1)
         self._vertex_buffer = gl.glGenBuffers(1)
+        self._values_program = compile_program(_VALUES_VERTEX_SHADER, _VALUES_FRAGMENT_SHADER)
+        self._values_array = gl.glGenVertexArrays(1)
+        self._values_buffers = gl.glGenBuffers(3)
         self._size: tuple[int, int] | None = None
         self._frame_buffer = gl.glGenFramebuffers(1)
         self._colour, self._depth = gl.glGenRenderbuffers(2)
@@ -145,17 +160,57 @@ class Rasteriser:
         Returns:
             ``Hits`` of [height, width].
         """
-        gl = self._gl
         self._context.make_current()
-        width, height = camera.width, camera.height
-        to_clip = projection(camera)
-        seen_from = vertices @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
-        clip = seen_from @ to_clip[:, :3].T + to_clip[:, 3]
-        corners = clip.astype(np.float32).take(faces.reshape(-1), axis=0)
+        corners = _clipped(vertices, camera).take(faces.reshape(-1), axis=0)
+        self._begin(camera, 0.0, cull_back)
+        gl = self._gl
+        gl.glUseProgram(self._program)
+        gl.glBindVertexArray(self._vertex_array)
+        self._give(self._vertex_buffer, 0, corners)
+        gl.glDrawArrays(gl.GL_TRIANGLES, 0, len(corners))
+        return Hits(self._read(camera))
 
-        self._resize(width, height)
-        gl.glViewport(0, 0, width, height)
-        gl.glClearColor(0.0, 0.0, 0.0, 0.0)
+    def draw_values(
+        self,
+        vertices: np.ndarray,
+        faces: np.ndarray,
+        values: np.ndarray,
+        camera: Camera,
+        fill: float = 0.0,
+        cull_back: bool = True,
+    ) -> np.ndarray:
+        """Rasterise three values of the vertices, and nothing else: twice as fast for meshes of tens of thousands.
+
+        Args:
+            vertices: [V, 3] world, metres.
+            faces: [F, 3] integer, counter-clockwise seen from outside.
+            values: [V, 3].
+            camera: its width and height are the picture's.
+            fill: where no triangle is.
+            cull_back: drop triangles seen from behind.
+
+        Returns:
+            [H, W, 3] float32, as :meth:`Hits.interpolate` gives them.
+        """
+        self._context.make_current()
+        clip, index = _clipped(vertices, camera), np.ascontiguousarray(faces, np.uint32)
+        self._begin(camera, fill, cull_back)
+        gl, (places, carried, indices) = self._gl, self._values_buffers
+        gl.glUseProgram(self._values_program)
+        gl.glBindVertexArray(self._values_array)
+        self._give(places, 0, clip)
+        self._give(carried, 1, np.ascontiguousarray(values, np.float32))
+        gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, indices)
+        gl.glBufferData(gl.GL_ELEMENT_ARRAY_BUFFER, index.nbytes, index, gl.GL_STREAM_DRAW)
+        gl.glDrawElements(gl.GL_TRIANGLES, index.size, gl.GL_UNSIGNED_INT, ctypes.c_void_p(0))
+        return np.ascontiguousarray(self._read(camera)[..., :3])
+
+    def _begin(self, camera: Camera, fill: float, cull_back: bool) -> None:
+        """An empty picture of the camera's size."""
+        gl = self._gl
+        self._resize(camera.width, camera.height)
+        gl.glViewport(0, 0, camera.width, camera.height)
+        gl.glClearColor(fill, fill, fill, fill)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
         gl.glEnable(gl.GL_DEPTH_TEST)
         if cull_back:
@@ -163,16 +218,27 @@ class Rasteriser:
             gl.glFrontFace(gl.GL_CW)  # rows are stored top first: the flipped y axis turns the winding round
         else:
             gl.glDisable(gl.GL_CULL_FACE)
-        gl.glUseProgram(self._program)
-        gl.glBindVertexArray(self._vertex_array)
-        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._vertex_buffer)
-        gl.glBufferData(gl.GL_ARRAY_BUFFER, corners.nbytes, corners, gl.GL_STREAM_DRAW)
-        gl.glEnableVertexAttribArray(0)
-        gl.glVertexAttribPointer(0, 4, gl.GL_FLOAT, gl.GL_FALSE, 0, ctypes.c_void_p(0))
-        gl.glDrawArrays(gl.GL_TRIANGLES, 0, len(corners))
-        pixels = np.empty((height, width, 4), np.float32)
-        gl.glReadPixels(0, 0, width, height, gl.GL_RGBA, gl.GL_FLOAT, pixels)
-        return Hits(pixels)
+
+    def _give(self, buffer: int, location: int, rows: np.ndarray) -> None:
+        """Float32 rows to a place of the bound vertex array."""
+        gl = self._gl
+        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, buffer)
+        gl.glBufferData(gl.GL_ARRAY_BUFFER, rows.nbytes, rows, gl.GL_STREAM_DRAW)
+        gl.glEnableVertexAttribArray(location)
+        gl.glVertexAttribPointer(location, rows.shape[1], gl.GL_FLOAT, gl.GL_FALSE, 0, ctypes.c_void_p(0))
+
+    def _read(self, camera: Camera) -> np.ndarray:
+        """[H, W, 4] float32, the picture."""
+        gl = self._gl
+        pixels = np.empty((camera.height, camera.width, 4), np.float32)
+        gl.glReadPixels(0, 0, camera.width, camera.height, gl.GL_RGBA, gl.GL_FLOAT, pixels)
+        return pixels
+
+
+def _clipped(vertices: np.ndarray, camera: Camera) -> np.ndarray:
+    """[V, 3] world -> [V, 4] float32 in OpenGL's clip space."""
+    to_clip = projection(camera) @ camera.world_to_camera
+    return (vertices @ to_clip[:, :3].T + to_clip[:, 3]).astype(np.float32)
 
 
 @lru_cache(maxsize=1)

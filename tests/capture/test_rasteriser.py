@@ -93,6 +93,20 @@ def test_places_on_the_surface_project_to_their_own_pixels() -> None:
     np.testing.assert_allclose(projected[:, 2], hits.depth[row, column], rtol=2e-4)
 
 
+@pytest.mark.parametrize("cull_back", [True, False])
+def test_values_alone_are_what_interpolation_gives(cull_back: bool) -> None:
+    view = turned_camera()
+    vertices = soup(view, 30, seed=4).reshape(-1, 3)
+    vertices[:9] = vertices[:9].reshape(3, 3, 3)[:, ::-1].reshape(-1, 3)  # three show their backs
+    faces = np.arange(90).reshape(-1, 3)[::-1]
+    values = np.random.default_rng(0).uniform(-1, 1, (90, 3)).astype(np.float32)
+    expected = rasteriser().draw(vertices, faces, view, cull_back).interpolate(faces, values, -3.0)
+    made = rasteriser().draw_values(vertices, faces, values, view, -3.0, cull_back)
+    assert made.dtype == np.float32 and made.flags.c_contiguous
+    np.testing.assert_allclose(made, expected, atol=1e-3)
+    assert (made == -3).all(axis=-1).any() and (made > -3).mean() > 0.05
+
+
 def test_lists_and_pictures_of_hits_agree() -> None:
     hits = draw(camera(), soup(camera(), 12))
     shown = hits.triangle >= 0

@@ -132,8 +132,10 @@ class BaselFace:
 
         The published renderer loses the mesh's first triangle, which is a fault; this one does not.
         """
-        hits = rasteriser().draw(vertices, self._model.faces, published_camera(size), cull_back=False)
-        return hits.interpolate(self._model.faces, 2 * self._model.colours - 1, BACKGROUND)
+        values = 2 * self._model.colours - 1
+        return rasteriser().draw_values(
+            vertices, self._model.faces, values, published_camera(size), BACKGROUND, cull_back=False
+        )
 
     def keypoints(self, vertices: Vertices, pose: Pose) -> NDArray[np.float32]:
         """See :class:`FaceModel`."""
