@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.capture.correspondence import INNER_LIPS, IRISES, LANDMARKS, correspondence
-from backend.capture.fit import ACTIONS, FitWeights, View, action_prior, bounded_step, equations, landmark_trust
+from backend.capture.fit import (
+    ACTIONS,
+    FitWeights,
+    View,
+    action_prior,
+    bounded_step,
+    equations,
+    landmark_trust,
+    mobility,
+)
 from backend.capture.lids import BLINKS, LOWER_LEFT, LOWER_RIGHT, UPPER_LEFT, UPPER_RIGHT, fitted_actions
 from backend.capture.rasteriser import rasteriser
 from backend.head.model import head_model
@@ -58,7 +67,7 @@ class HeadFitter:
         body_actions = fitted_actions(body)
         actions = np.asarray(marks.on(body_actions), np.float64)
         # a chin that drops further than the head model's jaw must not pull the head along
-        rigidity = 1 / (1 + (_mobility(actions) / MOBILE) ** 2)
+        rigidity = 1 / (1 + (mobility(actions) / MOBILE) ** 2)
         return cls(
             np.asarray(body, np.float64),
             body_actions,
@@ -131,14 +140,9 @@ class HeadFitter:
         triangle = hits.triangle[row, column]
         corners = model.faces[triangle]
         places = np.einsum("skc,sk->sc", vertices[corners], hits.barycentric[row, column].astype(np.float64))
-        steady = (_mobility(self.body_actions) < STEADY) & (model.head_share > ON_HEAD)
+        steady = (mobility(self.body_actions) < STEADY) & (model.head_share > ON_HEAD)
         places[(triangle < 0) | ~steady[corners].all(axis=1)] = np.nan
         return places
-
-
-def _mobility(actions: NDArray[np.floating]) -> NDArray[np.float64]:
-    """[52, N, 3] offsets of the actions -> [N] metres that all of them together move a point."""
-    return np.asarray(np.sqrt((actions.astype(np.float64) ** 2).sum(axis=(0, 2))))
 
 
 def _openness(points: NDArray[np.floating], lids: tuple[list[int], list[int]]) -> float:
