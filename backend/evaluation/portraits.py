@@ -250,7 +250,7 @@ def evaluate_portraits(
         except LimnerError as error:
             score = PortraitScore(path.name, error=f"{error.code}: {error.cause}")
         scores.append(score)
-    write_report(scores, output)
+        write_report(scores, output)
     return scores
 
 

@@ -19,7 +19,7 @@ from backend.capture.fit import HeadFit
 from backend.evaluation import metrics, portraits
 from backend.evaluation.portrait_score import TURNS, PortraitScore, table, write_report
 from shared.arkit import ARKIT_INDEX
-from shared.errors import LimnerError
+from shared.errors import Cancelled, LimnerError
 
 from .test_metrics import face
 
@@ -153,6 +153,24 @@ def test_avatars_of_the_published_networks_are_compared_with_their_crop(
     (score,) = portraits.evaluate_portraits(folder, tmp_path / "out", weights=weights)
     assert asked == [weights, [folder / "paper.png"], "real3d", weights]
     assert score.frame_psnr == pytest.approx(10 * np.log10(255**2 / 40))
+
+
+def test_an_evaluation_that_is_stopped_keeps_what_it_measured(
+    avatar: PaperAvatar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "b.png"):
+        Image.fromarray(PHOTOGRAPH).save(tmp_path / name)
+    vars(avatar).update(kind="zera", person_mask=np.ones((96, 128), np.float32))
+
+    def made_of(references: list[Path], kind: str, **others: Any) -> tuple[PaperAvatar, dict[str, Any]]:
+        if references[0].name == "b.png":
+            raise Cancelled
+        return avatar, {}
+
+    monkeypatch.setattr(reconstruct, "reconstruct", made_of)
+    with pytest.raises(Cancelled):
+        portraits.evaluate_portraits(tmp_path, tmp_path / "out")
+    assert [row["name"] for row in json.loads((tmp_path / "out" / "portraits.json").read_text())] == ["a.png"]
 
 
 def test_weights_that_cannot_be_used_are_refused_before_any_picture(tmp_path: Path) -> None:
