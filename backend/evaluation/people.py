@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,33 +48,41 @@ VIEWS: dict[str, tuple[float, float, dict[str, float]]] = {
     "surprise at yaw 20": (0, 20, {"jawOpen": 0.3, **BROWS_UP}),
 }
 
+# what further references show: nothing that is measured
+REFERENCES: dict[str, tuple[float, float, dict[str, float]]] = {
+    "reference at yaw 40": (0, 40, {}),
+    "reference at yaw -40": (0, -40, {}),
+    "reference smiling": (6, -8, {**SMILE, "jawOpen": 0.25}),
+}
+
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
 
 def evaluate_people(
-    seeds: Sequence[int], output: Path, size: int = 512, progress: Progress = silent
+    seeds: Sequence[int], output: Path, size: int = 512, progress: Progress = silent, references: int = 1
 ) -> list[PersonScore]:
-    """Measure avatars of procedural people, each made from one picture; sheets, table and JSON land in ``output``.
+    """Measure avatars of procedural people; sheets, table and JSON land in ``output``.
 
     Args:
         seeds: of the people.
         output: folder for ``SEED.png``, ``people.json`` and ``people.md``.
-        size: of the square pictures, the reference and the renders, in pixels.
+        size: of the square pictures, the references and the renders, in pixels.
+        references: pictures that each avatar is made from, 1 to 4: the source, and the first of ``REFERENCES``.
         progress: told who is at work; may raise ``Cancelled``.
     """
     scores: list[PersonScore] = []
     for index, seed in enumerate(seeds):
         inner = part(progress, index / len(seeds), (index + 1) / len(seeds))
         try:
-            scores.append(score_person(seed, output / f"{seed}.png", size, inner))
+            scores.append(score_person(seed, output / f"{seed}.png", size, inner, references))
         except LimnerError as error:
             scores.append(PersonScore(seed, error=f"{error.code}: {error.cause}"))
         write_report(scores, output)
     return scores
 
 
-def score_person(seed: int, sheet: Path, size: int, progress: Progress) -> PersonScore:
+def score_person(seed: int, sheet: Path, size: int, progress: Progress, references: int = 1) -> PersonScore:
     """Photograph, reconstruct, move and measure one person.
 
     Raises:
@@ -84,7 +92,9 @@ def score_person(seed: int, sheet: Path, size: int, progress: Progress) -> Perso
     person = make_person(seed)
     shots = draw_views(person, size)
     source = render(person, shots[SOURCE])
-    avatars = avatars_compared(source.rgb, str(seed), part(progress, 0.05, 0.4))
+    others = draw_views(person, size, REFERENCES).values()
+    references_shown = [source.rgb, *(render(person, shot).rgb for shot in list(others)[: references - 1])]
+    avatars = avatars_compared(references_shown, str(seed), part(progress, 0.05, 0.4))
     score = PersonScore(seed, dict(person.style), matches={**{method: {} for method in avatars}, STILL: {}})
     pictures = []
     for count, (name, shot) in enumerate(shots.items()):
@@ -108,11 +118,13 @@ def score_person(seed: int, sheet: Path, size: int, progress: Progress) -> Perso
     return score
 
 
-def draw_views(person: Person, size: int) -> dict[str, Shot]:
-    """``VIEWS`` of a person in one light before one background, by one camera straight ahead without lens or noise."""
+def draw_views(
+    person: Person, size: int, views: Mapping[str, tuple[float, float, dict[str, float]]] = VIEWS
+) -> dict[str, Shot]:
+    """Views of a person in one light before one background, by one camera straight ahead without lens or noise."""
     drawn = draw_shots(person, person.seed, 1, size)[0]
     shots = {}
-    for name, (pitch, yaw, values) in VIEWS.items():
+    for name, (pitch, yaw, values) in views.items():
         shots[name] = replace(
             drawn,
             camera=portrait_camera(size, height=PORTRAIT_HEIGHT),

@@ -81,7 +81,7 @@ def score_film(film: Path, sheet: Path, seconds: float | None, size: int, progre
     face = track_face(_beginning(film, seconds), part(progress, 0.0, 0.3))
     reference = reference_index(face)
     picture = next(frame.rgb for index, frame in enumerate(stream_frames(film)) if index == reference)
-    avatars = avatars_compared(picture, film.stem, part(progress, 0.3, 0.45))
+    avatars = avatars_compared([picture], film.stem, part(progress, 0.3, 0.45))
     avatar = avatars[AVATAR]
     camera = avatar.camera
     head = KnownHead(avatar.neutral, camera.intrinsics[0, 0] / max(camera.width, camera.height))

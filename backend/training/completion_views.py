@@ -50,7 +50,7 @@ def person_views(seed: int) -> NDArray[np.uint8]:
         person = make_person(seed + attempt * OTHER_PERSON)
         source = replace(draw_shots(person, person.seed, 1, PICTURE_SIDE)[0], photography=Photography())
         try:
-            avatar = reconstructed(render(person, source).rgb, str(seed), silent)
+            avatar = reconstructed([render(person, source).rgb], str(seed), silent)
         except LimnerError:
             continue  # turned away too far, or hidden by hair
         assert isinstance(avatar, ZeraAvatar)

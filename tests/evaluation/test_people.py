@@ -47,13 +47,14 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[PersonScore, Tilte
     folder = tmp_path_factory.mktemp("people")
     made: list[TiltedAvatar] = []
 
-    def avatars_compared(picture: np.ndarray, name: str, progress: object) -> dict[str, TiltedAvatar]:
-        made.append(TiltedAvatar(picture))
+    def avatars_compared(pictures: list[np.ndarray], name: str, progress: object) -> dict[str, TiltedAvatar]:
+        assert len(pictures) == 3 and len({picture.tobytes() for picture in pictures}) == 3
+        made.append(TiltedAvatar(pictures[0]))
         return {people.AVATAR: made[0]}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(people, "avatars_compared", avatars_compared)
-        (score,) = people.evaluate_people([SEED], folder, SIZE)
+        (score,) = people.evaluate_people([SEED], folder, SIZE, references=3)
     return score, made[0], folder
 
 
