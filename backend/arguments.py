@@ -72,6 +72,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="K",
         help="how many of the pictures to keep at most (default: %(default)s)",
     )
+    reconstruct.add_argument(
+        "--refine",
+        type=_steps,
+        default=0,
+        metavar="STEPS",
+        help="of learning how the person looks from aside, from several pictures; 100 take about a minute (default: 0)",
+    )
     reconstruct.add_argument("--report", type=Path, metavar="R.json", help="write what was found in the pictures")
     with_progress(reconstruct)
 
@@ -217,6 +224,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     people.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="for sheets, table and JSON")
     people.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="(default: %(default)s)")
+    people.add_argument(
+        "--references",
+        type=int,
+        choices=range(1, 5),
+        default=1,
+        metavar="K",
+        help="pictures that each avatar is made from, 1 to 4 (default: %(default)s)",
+    )
     with_progress(people)
     return parser
 
@@ -226,6 +241,10 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return number
+
+
+def _steps(text: str) -> int:
+    return int(text) and _positive(text)
 
 
 def _seeds(text: str) -> range:

@@ -96,8 +96,9 @@ def _reconstruct(options: argparse.Namespace, display: ProgressDisplay) -> int:
     from backend.avatars.reconstruct import reconstruct
 
     avatar, report = reconstruct(
-        options.references, options.kind, options.kept, display, weights=options.weights, bfm=options.bfm
-    )
+        options.references, options.kind, options.kept, display, weights=options.weights, bfm=options.bfm,
+        refine=options.refine,
+    )  # fmt: skip
     avatar.save(options.output)
     if options.report:
         with written_whole(options.report) as temporary:
@@ -107,6 +108,8 @@ def _reconstruct(options: argparse.Namespace, display: ProgressDisplay) -> int:
     for reference in report["references"]:
         if not reference["kept"]:
             display.note(f"{Path(reference['path']).name} is not used; {reference['reason'].rstrip('.')}.")
+    if "not_refined" in report:
+        display.note(f"The avatar is not refined; {report['not_refined']}.")
     return EXIT_DONE
 
 
@@ -326,7 +329,7 @@ def _evaluate_people(options: argparse.Namespace, display: ProgressDisplay) -> s
     from backend.evaluation.people import evaluate_people
     from backend.evaluation.people_score import table
 
-    return table(evaluate_people(options.seeds, options.output, options.size, display))
+    return table(evaluate_people(options.seeds, options.output, options.size, display, options.references))
 
 
 EVALUATIONS = {"portraits": _evaluate_portraits, "reenactment": _evaluate_reenactment, "people": _evaluate_people}

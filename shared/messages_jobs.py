@@ -16,7 +16,8 @@ class ReconstructJob:
     """Photographs to an avatar. Result: ``avatar`` (path), ``report``.
 
     ``weights`` is what ``limner import-real3d`` wrote and ``bfm`` the folder of a Basel Face Model, on the backend's
-    machine; only the kind ``real3d`` takes them.
+    machine; only the kind ``real3d`` takes them. ``refine`` is the number of steps in which ``zera`` learns the person
+    from several pictures; 0 does without.
     """
 
     references: tuple[str, ...]
@@ -24,6 +25,7 @@ class ReconstructJob:
     weights: str | None = None
     bfm: str | None = None
     references_kept: int = 4
+    refine: int = 0
     output: str | None = None
 
 

@@ -66,7 +66,7 @@ def reconstruct(task: Task, parameters: dict[str, Any], parts: Parts) -> tuple[d
     weights = Path(wanted.weights) if wanted.weights else None
     bfm = Path(wanted.bfm) if wanted.bfm else None
     avatar, report = reconstruct(
-        references, wanted.kind, wanted.references_kept, task.progress, weights=weights, bfm=bfm
+        references, wanted.kind, wanted.references_kept, task.progress, weights=weights, bfm=bfm, refine=wanted.refine
     )
     avatar.save(output)
     task.wrote(output)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from backend.networks.completion_error import LEAST_AREA, errors, order_of, over
 from backend.networks.layer_completion import (
     CANONICAL,
     CHANNELS,
@@ -37,7 +38,6 @@ CROP = 192  # pixels: side of the parts of views that are trained on
 COVERED = 0.8  # of a view's side by such a part; its pixels are about as large as the view's
 COLOURS = (HEAD, TORSO)
 GREY = 0.5  # behind people when they are measured
-LEAST_SQUARE, LEAST_ERROR = 1e-5, 1e-3  # errors below which nothing is left to learn
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +90,11 @@ class CompletionTask(PeopleTask):
         """
         moment = augmented(unpacked(batch), Chance(len(batch), batch.device, self.settings.seed, step, processes.rank))
         shown = moment.lifted + room(moment.lifted) * moment.residual(network)
-        over_black, over_white = (over(shown, grey) - over(moment.truth, grey) for grey in (0.0, 1.0))
-        area = moment.truth[:, 3].sum(dim=(1, 2)).clamp_min(64.0)
-        square = (over_black.square() + over_white.square()).mean(dim=1).sum(dim=(1, 2)) / (2 * area)
-        absolute = (over_black.abs() + over_white.abs()).mean(dim=1).sum(dim=(1, 2)) / (2 * area)
+        square, absolute = errors(shown, moment.truth, torch.ones_like(shown[:, :1]))
+        area = moment.truth[:, 3].sum(dim=(1, 2)).clamp_min(LEAST_AREA)
         alike = structural_similarity(over(shown, GREY), over(moment.truth, GREY))
         unlike = ((1 - alike) * moment.truth[:, 3:]).sum(dim=(1, 2, 3)) / area
-        order = (torch.log10(square + LEAST_SQUARE) + 2 * torch.log10(absolute + LEAST_ERROR)).mean()
-        return order + unlike.mean(), {"absolute": absolute.mean(), "unlike": unlike.mean()}
+        return order_of(square, absolute).mean() + unlike.mean(), {"absolute": absolute.mean(), "unlike": unlike.mean()}
 
     def measure(self, network: nn.Module, device: torch.device) -> dict[str, float]:
         """Decibels inside held-out people, over grey: completed, which is the score, and lifted alone."""
@@ -128,11 +125,6 @@ class CompletionTask(PeopleTask):
 def predicted(network: nn.Module, moment: Moment) -> Tensor:
     """[B, 4, S, S] the person as the network in use completes it."""
     return filling(moment.residual(network.eval()), moment.view).behind(moment.lifted)
-
-
-def over(person: Tensor, grey: float) -> Tensor:
-    """[B, 4, H, W] premultiplied -> [B, 3, H, W] over a grey."""
-    return person[:, :3] + grey * (1 - person[:, 3:])
 
 
 def decibels(shown: Tensor, truth: Tensor) -> Tensor:

@@ -56,6 +56,7 @@ def test_help_names_the_commands() -> None:
         ["reconstruct", "-o", "a.limner"],
         ["reconstruct", "face.jpg", "-o", "a.limner", "--references", "0"],
         ["reconstruct", __file__, "-o", "a.png"],
+        ["reconstruct", "face.jpg", "-o", "a.limner", "--refine", "-1"],
         ["animate", __file__, "-o", "clip.wav"],
         ["animate", __file__, "-o", "clip.npz", "--fps", "0"],
         ["animate", __file__, "-o", "clip.npz", "--bfm", "BFM"],

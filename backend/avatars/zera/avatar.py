@@ -15,7 +15,7 @@ from torch import Tensor
 from backend.avatars.file import contents_digest, write_limner
 from backend.avatars.head_mesh import head_mesh
 from backend.avatars.interface import Frame, FrameRequest, HeadMesh
-from backend.avatars.zera.completion import completion_network
+from backend.avatars.zera.completion import Refinement, completion_network
 from backend.avatars.zera.data import Canvas, HeadCanvas, Person, Reference, SkinAppearance
 from backend.avatars.zera.relief import Shell
 from backend.avatars.zera.render import PersonRenderer
@@ -37,10 +37,18 @@ class ZeraAvatar:
     kind = "zera"
 
     def __init__(
-        self, person: Person, picture: Picture | None, device: torch.device, completion: LayerCompletion | None = None
+        self,
+        person: Person,
+        picture: Picture | None,
+        device: torch.device,
+        completion: LayerCompletion | None = None,
+        refinement: Refinement | None = None,
     ) -> None:
         self.person = person
         self.picture = picture
+        self.refinement = refinement
+        if completion is not None and refinement is not None:
+            completion = refinement.applied(completion)
         self.completion = completion
         self._renderer = PersonRenderer(person, device, completion)
 
@@ -146,6 +154,10 @@ class ZeraAvatar:
             tensors |= {f"{part}.{name}": np.asarray(getattr(lender, name)) for name in _HEAD_ARRAYS}
             tensors[f"{part}.depth"] = lender.canvas.depth
             pictures |= {f"{part}/skin": lender.canvas.skin, **_masks(part, lender.canvas)}
+        if self.refinement:
+            description["refinement"] = {"base": self.refinement.base, "layers": sorted(self.refinement.factors)}
+            for name, (up, down) in self.refinement.factors.items():
+                tensors |= {f"refinement.{name}.up": up.numpy(), f"refinement.{name}.down": down.numpy()}
         if person.lenders:
             description["lenders"] = [lender.canvas.camera.to_json() for lender in person.lenders]
         return description, tensors, pictures
@@ -191,7 +203,20 @@ class ZeraAvatar:
             reference = description["reference"]
             picture = Picture(pictures["reference"], None, Path(reference["name"]), reference["sha256"],
                               (pictures["reference"].shape[1], pictures["reference"].shape[0]))  # fmt: skip
-        return cls(person, picture, device, completion_network())
+        return cls(person, picture, device, completion_network(), _refinement(description, tensors))
+
+
+def _refinement(description: Mapping[str, Any], tensors: Mapping[str, NDArray]) -> Refinement | None:
+    """What completion learned of the person, if it did."""
+    if "refinement" not in description:
+        return None
+    factors = {}
+    for name in description["refinement"]["layers"]:
+        up, down = (torch.tensor(tensors[f"refinement.{name}.{which}"]) for which in ("up", "down"))
+        if not bool(up.isfinite().all() and down.isfinite().all()):
+            raise ValueError(f"refinement.{name} is not finite")
+        factors[name] = (up, down)
+    return Refinement(factors, description["refinement"]["base"])
 
 
 def _masks(part: str, canvas: HeadCanvas) -> dict[str, NDArray[np.uint8]]:

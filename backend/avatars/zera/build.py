@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +46,45 @@ DOUBTFUL, SLIT = 0.003, 0.0015  # metres from outlines, and to both sides of a m
 RIM = 4  # pixels around the head of what another photograph lends
 
 
-def build_person(references: Sequence[Portrayed], progress: Progress = silent) -> tuple[Person, dict[str, float]]:
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was found in a photograph.
+
+    Args:
+        rgb: [H, W, 3] uint8 the photograph.
+        face: its landmarks.
+        masks: [H, W] each, on the photograph.
+        fit: the head's fit.
+    """
+
+    rgb: NDArray[np.uint8]
+    face: FaceLandmarks
+    masks: Masks
+    fit: HeadFit
+
+
+def look(references: Sequence[Portrayed], progress: Progress = silent) -> list[Seen]:
+    """Find the person in photographs of them, the main one first.
+
+    Raises:
+        LimnerError: ``GRAPHICS_UNAVAILABLE``.
+    """
+    masks = []
+    for index, each in enumerate(references):
+        progress(0.9 * index / len(references), "cutting out the person")
+        masks.append(segment(each.picture.rgb, each.face, each.picture.alpha))
+    progress(0.9, "fitting the head")
+    return [
+        Seen(each.picture.rgb, each.face, own, fit)
+        for each, own, fit in zip(references, masks, _fitted(references), strict=True)
+    ]
+
+
+def build_person(seen: Sequence[Seen], progress: Progress = silent) -> tuple[Person, dict[str, float]]:
     """Reconstruct the person on photographs.
 
     Args:
-        references: of one person; the first gives everything that it shows, the others what it does not.
+        seen: photographs of one person; the first gives everything that it shows, the others what it does not.
         progress: told the stage.
 
     Returns:
@@ -60,23 +94,18 @@ def build_person(references: Sequence[Portrayed], progress: Progress = silent) -
     Raises:
         LimnerError: ``GRAPHICS_UNAVAILABLE``.
     """
-    share = 1 / len(references)  # of the work
-    masks = []
-    for index, each in enumerate(references):
-        progress(0.4 * index * share, "cutting out the person")
-        masks.append(segment(each.picture.rgb, each.face, each.picture.alpha))
-    progress(0.4, "fitting the head")
-    main, fits = references[0], _fitted(references)
-    person = lift(main.picture.rgb, main.face, masks[0], fits[0], part(progress, 0.45, 0.45 + 0.55 * share))
+    share = 1 / len(seen)  # of the work
+    main = seen[0]
+    person = lift(main.rgb, main.face, main.masks, main.fit, part(progress, 0.0, share))
     lenders = []
-    for index, each in enumerate(references[1:], start=1):
-        progress(0.45 + 0.55 * index * share, "looking what another picture lends")
-        lenders.append(lend(each.picture.rgb, each.face, masks[index], fits[index]))
+    for index, each in enumerate(seen[1:], start=1):
+        progress(index * share, "looking what another picture lends")
+        lenders.append(lend(each.rgb, each.face, each.masks, each.fit))
     progress(1.0, "reconstructed")
     return replace(person, lenders=tuple(lenders)), {
-        "residual": fits[0].residual,
+        "residual": main.fit.residual,
         "face_pixels": float(main.face.side),
-        "person_share": float(masks[0].person.mean()),
+        "person_share": float(main.masks.person.mean()),
     }
 
 

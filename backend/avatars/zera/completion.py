@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from backend.avatars.file import contents_digest
 from backend.avatars.interface import FrameRequest
 from backend.avatars.zera.data import Person
 from backend.compositing.layers import Layers
@@ -30,6 +32,7 @@ from backend.networks.layer_completion import (
     LayerCompletionConfig,
     filling,
 )
+from backend.networks.low_rank import Factors, adapted
 from backend.weights import network_in_use
 from shared.camera import Camera
 
@@ -61,6 +64,40 @@ class HeadSurface:
 def completion_network() -> LayerCompletion | None:
     """The network; ``None`` where no usable weights are."""
     return network_in_use(NAME, LayerCompletion, LayerCompletionConfig)
+
+
+def digest(network: LayerCompletion) -> str:
+    """What a network's weights are known by."""
+    return contents_digest({}, {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """What completion learned of one person, see ``zera.refine``.
+
+    Args:
+        factors: low-rank changes of its convolutions, half precision.
+        base: digest of the weights that they change.
+    """
+
+    factors: Factors
+    base: str
+
+    def applied(self, network: LayerCompletion) -> LayerCompletion:
+        """The network with what was learned; as it is, which is logged, if other weights were the ones refined.
+
+        Raises:
+            KeyError, ValueError: the factors do not fit.
+        """
+        if digest(network) != self.base:
+            logging.getLogger(__name__).warning(
+                "This avatar was refined with other weights of %s than are here, so it is shown unrefined. "
+                "Reconstruct it again with --refine.", NAME
+            )  # fmt: skip
+            return network
+        device = next(network.parameters()).device
+        return adapted(network, {name: (up.to(device).float(), down.to(device).float())
+                                 for name, (up, down) in self.factors.items()})  # fmt: skip
 
 
 def turn_between(person: Person, camera: Camera, request: FrameRequest) -> float:
