@@ -71,6 +71,13 @@ class LimnerScene(bpy.types.PropertyGroup):
         ],
         description="What sort of avatar is made",
     )
+    refine: IntProperty(
+        name="Refine",
+        min=0,
+        soft_max=400,
+        description="Steps of learning how the person looks from aside, from several pictures. "
+        "100 are enough and take a minute or so without a GPU; 0 leaves it out",
+    )
     match_scene: BoolProperty(
         name="Match Scene to Picture",
         default=True,

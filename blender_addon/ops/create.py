@@ -77,7 +77,12 @@ class LIMNER_OT_create_avatar(JobOperator, bpy.types.Operator):
         name = paths[0].stem[:40]
         output = unused(output_folder(scene) / f"{file_name(name)}.limner")
         context_values = job_context(scene, name=name, match_scene=scene.limner.match_scene)
-        parameters = {"references": [str(path) for path in paths], "output": str(output), **chosen_kind(context)}
+        parameters = {
+            "references": [str(path) for path in paths],
+            "output": str(output),
+            **chosen_kind(context),
+            **refining(context, len(paths)),
+        }
         return Job("reconstruct", parameters, self.task, context=context_values)
 
 
@@ -94,6 +99,13 @@ def chosen_kind(context: bpy.types.Context) -> dict[str, str]:
             "Run `limner import-real3d` on your checkpoint and name its file in the extension's preferences.",
         )
     return {"kind": kind, **{name: files[name] for name in ("weights", "bfm") if name in files}}
+
+
+def refining(context: bpy.types.Context, pictures: int) -> dict[str, int]:
+    """Steps of refining as a reconstruction takes them; one picture has nothing to refine from, nor do other kinds."""
+    settings = context.scene.limner
+    wanted = settings.kind == "zera" and pictures > 1 and settings.refine > 0
+    return {"refine": settings.refine} if wanted else {}
 
 
 def unused(path: Path) -> Path:

@@ -34,6 +34,8 @@ class LIMNER_PT_create(SidebarPanel, bpy.types.Panel):
         layout.operator("limner.add_pictures", icon="ADD", text=text)
         layout.use_property_split, layout.use_property_decorate = True, False
         layout.prop(settings, "kind")
+        if settings.kind == "zera" and len(settings.pictures) > 1:
+            layout.prop(settings, "refine")
         layout.prop(settings, "match_scene")
         running = active_job(*TASKS)
         if running is None:

@@ -12,6 +12,7 @@ def test_one_picture_and_one_speech_become_keys_frames_sound_and_meshes(
     blender: Blender, stand_in: Path, media: Path, tmp_path: Path
 ) -> None:
     facts = blender.run("main_job.py", media, tmp_path, LIMNER_INSTALLATION=str(stand_in))
+    assert facts["refining"] == [{}, {}, {"refine": 40}, {}]
     avatar = facts["avatar"]
     assert avatar["shape_keys"] == ["Basis", *ARKIT_NAMES]
     assert avatar["smile"] == pytest.approx(0.3)

@@ -75,7 +75,15 @@ def main(media, folder):
     scene.limner.pictures.add().path = str(media / "portrait.png")
     timed("create", bpy.ops.limner.create_avatar)
     head = scene.limner.avatar
+    refining = extension("ops.create").refining
+    found = [refining(bpy.context, 2)]
+    scene.limner.refine = 40
+    found += [refining(bpy.context, 1), refining(bpy.context, 2)]
+    scene.limner.kind = "real3d"
+    found.append(refining(bpy.context, 2))
+    scene.limner.kind = "zera"
     facts = {"avatar": avatar_facts(head), "path": head.limner.path, "objects": sorted(bpy.data.objects.keys())}
+    facts["refining"] = found
 
     scene.limner.speech = str(media / "speech.wav")
     timed("animate", bpy.ops.limner.animate)
