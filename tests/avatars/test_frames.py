@@ -32,6 +32,15 @@ def test_the_photograph_comes_back(stage: Stage, photograph: NDArray[np.uint8], 
     assert psnr(rendered, photograph, avatar.person_mask) > 26
 
 
+def test_what_the_photograph_shows_aslant_hides_as_much_as_there(avatar: ZeraAvatar) -> None:
+    """Hair turns away from the camera towards its outline; the background must not shine through it."""
+    margin = avatar.person.canvas.margin
+    hair = avatar.person.canvas.hair[margin:-margin, margin:-margin, 3] > 250
+    solid = hair & (avatar.person_mask > 0.98)
+    alpha = avatar.render(FrameRequest(background="transparent")).rgba[..., 3] / 255
+    assert solid.sum() > 5000 and 1 - alpha[solid].mean() < 0.001  # 0.024 where it fades by the angle of view alone
+
+
 def test_its_own_expression_is_what_none_asks_for(avatar: ZeraAvatar, stage: Stage) -> None:
     assert np.array_equal(avatar.render(FrameRequest()).rgba[..., :3], stage.picture())
 

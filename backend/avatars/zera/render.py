@@ -44,6 +44,7 @@ from backend.networks.layer_completion import LayerCompletion
 from shared.camera import Camera
 
 HEAD_BAND, SHELL_BAND = 20.0, 12.0  # how far into a grazing angle surfaces stay solid
+ASLANT = 0.01  # opacity below which surfaces are seen alike from all sides
 FINER = 3  # rays a pixel in either direction where lips end and teeth begin
 ROUGH = (0.03, 0.1)  # difference from the mean of those from where on to where a pixel takes it
 
@@ -128,12 +129,19 @@ class PersonRenderer:
         # the head model's faces down to the neck; the torso is the body shell's
         self._head_faces = model.faces[(model.head_share[model.faces] > NECK_BEGINS).all(axis=1)]
         self.skin = SkinColour(person, self._head_faces, self.canvas)
-        # [N, 3] where the shells' vertices are in the photograph
-        self._hair_source = self._tensor(person.to_world(person.hair.vertices))
-        self._body_source = self._tensor(person.to_world(person.body.vertices))
+        self._hair_source, self._body_source = self._in_photograph(person.hair), self._in_photograph(person.body)
 
     def _tensor(self, values: NDArray) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+    def _in_photograph(self, shell: Shell) -> Tensor:
+        """[N, 4] where a shell's vertices are in the photograph, and the cosine of the angle at which it sees them;
+        1 on the back sheet.
+        """
+        places = self.person.to_world(shell.vertices)
+        cosine = _cosines(places, vertex_normals(places, shell.faces), self.person.camera)
+        cosine[len(cosine) // 2 :] = 1
+        return self._tensor(np.concatenate([places, cosine], axis=1))
 
     def posed(self, request: FrameRequest) -> Posed:
         """The surfaces in a request's expression and pose."""
@@ -259,7 +267,7 @@ class PersonRenderer:
             (self.person.hair, posed.hair, self._hair_source, level.hair),
             (self.person.body, posed.body, self._body_source, level.body),
         ):
-            rgba = look_up(picture, self.canvas.places(source)).cpu().numpy()
+            rgba = look_up(picture, self.canvas.places(source[:, :3])).cpu().numpy()
             found.append((vertices, shell.faces, rgba[:, :3], rgba[:, 3]))
         return found
 
@@ -293,9 +301,7 @@ class PersonRenderer:
         chosen = slice(None) if wanted is None else np.flatnonzero(wanted.reshape(-1)[hits.seen])
         corners = torch.as_tensor(faces.T[:, hits.seen_triangle[chosen]].astype(np.int64), device=self.device)
         weights = self._tensor(hits.seen_barycentric[chosen])
-        to_camera = camera.position - vertices
-        to_camera /= np.linalg.norm(to_camera, axis=1, keepdims=True)
-        cosines = self._tensor((normals * to_camera).sum(axis=1, keepdims=True))
+        cosines = self._tensor(_cosines(vertices, normals, camera))
         everything = torch.cat([attributes, cosines], dim=1)
         found = everything.index_select(0, corners[0]).mul_(weights[:, :1])
         found += everything.index_select(0, corners[1]).mul_(weights[:, 1:2])
@@ -312,7 +318,7 @@ class PersonRenderer:
         Args:
             shell: whose faces.
             vertices: [N, 3] metres, posed, world.
-            source: [N, 3] metres, where they are in the photograph.
+            source: [N, 4] metres, where they are in the photograph, and the cosine of its angle of view.
             picture: [4, H, W] the shell's layer at the frame's level.
             camera: the frame's.
             both: the back sheet too, little of which is ever seen.
@@ -321,10 +327,12 @@ class PersonRenderer:
         normals = vertex_normals(vertices, shell.faces)
         samples = []
         for back, faces in ((False, shell.faces[:half]), (True, shell.faces[half:]))[: 1 + both]:
-            pixel, depth, places, cosine = self._hits(vertices, normals, faces, camera, source)
-            found = look_up(picture, self.canvas.places(places))
+            pixel, depth, origin, cosine = self._hits(vertices, normals, faces, camera, source)
+            found = look_up(picture, self.canvas.places(origin[:, :3]))
             opacity = smoothstep(0.6, 0.95, found[:, 3]) if back else found[:, 3]
-            samples.append(Samples(pixel, depth, found[:, :3], opacity * surface_opacity(cosine, SHELL_BAND)))
+            # what the photograph shows aslant, its matte has made as soft as it is
+            seen, before = (surface_opacity(each, SHELL_BAND) + ASLANT for each in (cosine, origin[:, 3]))
+            samples.append(Samples(pixel, depth, found[:, :3], opacity * (seen / before).clamp(max=1)))
         return samples
 
     def _head_samples(self, posed: Posed, level: Level, camera: Camera) -> tuple[Samples, HeadSurface, Tensor]:
@@ -390,3 +398,10 @@ class PersonRenderer:
         total = torch.zeros(near.size, 4, device=self.device)
         total.index_add_(0, pixel, torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1))
         return total[:, :3] / total[:, 3:].clamp(min=1), (total[:, 3] == FINER**2).float()
+
+
+def _cosines(vertices: NDArray, normals: NDArray, camera: Camera) -> NDArray:
+    """[V, 1] cosines of the angles at which a camera sees vertices [V, 3] with these normals [V, 3]."""
+    to_camera = camera.position - vertices
+    to_camera /= np.linalg.norm(to_camera, axis=1, keepdims=True)
+    return np.asarray((normals * to_camera).sum(axis=1, keepdims=True))

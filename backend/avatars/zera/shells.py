@@ -251,10 +251,10 @@ def _hanging(
 
 
 def _uncovered(scene: Scene) -> NDArray[np.float32]:
-    """[H, W] 0..1 skin beyond the head model and wide enough to be a thing of its own: ears mostly."""
+    """[H, W] 0..1 skin beyond the head model near its ears, but for seams: ears, or the rims of larger ones."""
     masks = scene.masks
     beyond = np.clip(1.5 - 2 * gaussian_filter(np.isfinite(scene.hits.depth).astype(np.float32), 1.0), 0, 1)
-    wide = binary_opening(masks.face * beyond > 0.3, iterations=max(2, round(0.003 * scene.metre)))
+    wide = binary_opening(masks.face * beyond > 0.3, iterations=max(1, round(0.001 * scene.metre)))
     ears = (np.abs(head_model().mean[:, 0]) > 0.075) & (head_model().mean[:, 1] > -0.03)
     column, row = np.clip(scene.camera.project(scene.world[ears])[:, :2].T, 0, np.array(wide.shape[::-1])[:, None] - 1)
     near_ears = np.ones(wide.shape, bool)
