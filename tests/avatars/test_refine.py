@@ -158,6 +158,14 @@ def test_a_photographs_frame_is_that_of_its_pose(found: tuple[Person, list[Seen]
     assert np.degrees(other.rotation[2]) == pytest.approx(-TURN, abs=5)
 
 
+@pytest.mark.parametrize("size", [(256, 256), (144, 256), (203, 171)])
+def test_the_truth_is_as_large_as_the_view(found: tuple[Person, list[Seen]], size: tuple[int, int]) -> None:
+    person, clothes = refining._truth(found[1][1], size)
+    assert person.shape == (*size, 4) and clothes.shape == (*size, 1)
+    assert min(person.min(), clothes.min()) >= 0 and 1 >= max(person.max(), clothes.max()) > 0.9
+    assert (person[..., :3] <= person[..., 3:] + 1e-4).all()
+
+
 def test_it_stops_when_asked(found: tuple[Person, list[Seen]], network: LayerCompletion) -> None:
     told: list[tuple[float, str]] = []
 

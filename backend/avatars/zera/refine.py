@@ -184,10 +184,13 @@ def _truth(seen: Seen, size: tuple[int, ...]) -> tuple[NDArray[np.float32], NDAr
     plate = background_plate(seen.rgb, seen.masks.person, PLATE_REACH * seen.face.side)
     colours, masks = explained_mixture(seen.rgb, seen.masks, plate)
     alpha = masks.person[..., None]
-    both = np.concatenate([colours / np.float32(255) * alpha, alpha, masks.clothes[..., None]], axis=2)
+    person = np.concatenate([colours / np.float32(255) * alpha, alpha], axis=2).astype(np.float32)
     tall, wide = size
-    small = cv2.resize(both.astype(np.float32), (wide, tall), interpolation=cv2.INTER_AREA).clip(0, 1)
-    return small[..., :4], small[..., 4:]
+    # apart: OpenCV averages at most four channels at once
+    small, clothes = (
+        cv2.resize(each, (wide, tall), interpolation=cv2.INTER_AREA).clip(0, 1) for each in (person, masks.clothes)
+    )
+    return small, clothes[..., None]
 
 
 def _padded(view: Tensor, source: Tensor, differs: float, truth: Tensor, weight: Tensor) -> Moment:
