@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from backend import weights
 from backend.avatars.interface import FrameRequest
 from backend.avatars.zera.avatar import ZeraAvatar
-from backend.avatars.zera.completion import completion_network
-from backend.networks.layer_completion import LayerCompletion, LayerCompletionConfig
+from backend.avatars.zera.completion import completion_network, textured
+from backend.networks.layer_completion import Filling, LayerCompletion, LayerCompletionConfig
 from shared.arkit import ARKIT_INDEX
 
 SIZE = 192
@@ -56,6 +56,23 @@ def test_beside_a_turned_head_somebody_goes_on(avatar: ZeraAvatar) -> None:
     beside = shown[solid.any(axis=1)][2:6, :, :3][plain[solid.any(axis=1)][2:6, :, 3] < 0.01].mean(axis=0)
     assert np.allclose(corner, [0.6, 0, 0], atol=0.05)
     assert np.abs(beside - hair).max() < 0.25 * np.abs(corner - hair).max() + 0.2
+
+
+def test_what_goes_on_has_the_strands_of_what_it_adjoins() -> None:
+    """Mirrored at the edge, but not over what is of another colour than the filling."""
+    height, width = 48, 64
+    stripes = 0.4 + 0.1 * np.sin(np.arange(width) * 1.3)
+    person = torch.zeros(4, height, width)
+    person[:3, :, :24] = torch.from_numpy(stripes[:24]).float()
+    person[:3, 30:, :24] = 0.95  # skin, where hair is filled in
+    person[3, :, :24] = 1
+    filled = Filling(torch.ones(1, 1, height, width), torch.full((1, 3, height, width), 0.4))
+    colour = textured(filled, person).colour[0]
+    expected = torch.from_numpy(stripes[11:23][::-1].copy()).float()  # beyond the edge, from the second pixel on
+    assert (colour[0, 10:20, 24:36] - expected).abs().max() < 0.05
+    assert colour[0, 10:20, 24:36].std() > 0.05
+    assert (colour[:, 40:, 24:36] - 0.4).abs().max() < 0.01, "no skin in hair"
+    assert torch.equal(textured(filled, torch.zeros_like(person)).colour, filled.colour)
 
 
 def test_doubt_draws_no_veil(avatar: ZeraAvatar) -> None:

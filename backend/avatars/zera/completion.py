@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -28,6 +29,7 @@ from backend.networks.layer_completion import (
     TORSO,
     TRAVEL,
     TRUST,
+    Filling,
     LayerCompletion,
     LayerCompletionConfig,
     filling,
@@ -39,6 +41,9 @@ from shared.camera import Camera
 NAME = "layer_completion"
 FULL_TURN, FULL_TRAVEL = np.radians(8), 0.005  # radians and metres from which on a place is completed altogether
 MOVED_REACH = 11  # pixels of a view around places that moved
+SOLID = 0.5  # cover from which on a pixel shows the person
+DETAIL = 1 / 40  # of a frame's height: what is finer than that is detail
+ALIKE = 0.2  # how far colours of sRGB 0..1 differ that are of one thing
 LOST_TURN = np.radians([55, 75])  # from where on it is seen from where the network never learned to look
 
 
@@ -175,9 +180,40 @@ def completed(
     beside = F.pad(source, (0, wider // 2 - source.shape[2], 0, taller // 2 - source.shape[1]))[None]
     residual = network(padded, beside)[:, :, :tall, :wide] * moved(view, turn)
     rgba = torch.cat([person.rgb, person.alpha[:, None]], dim=1).T.reshape(1, 4, height, -1)
-    filled = filling(residual, view[None]).resized((height, rgba.shape[3]))
+    filled = textured(filling(residual, view[None]).resized((height, rgba.shape[3])), rgba[0])
     whole = filled.behind(rgba)[0].reshape(4, -1).T
     return Layers(whole[:, :3], whole[:, 3], person.depth)
+
+
+def textured(filled: Filling, person: Tensor) -> Filling:
+    """A filling that goes on like what it adjoins: mirrored at the edge, where that has about its colour.
+
+    The network's colours are means of all that may be there, and so without strands.
+
+    Args:
+        filled: of the frame, [1, 1, H, W] and [1, 3, H, W].
+        person: [4, H, W] premultiplied, without it.
+    """
+    rgba = person.permute(1, 2, 0).contiguous().cpu().numpy()
+    empty = (rgba[..., 3] < SOLID).astype(np.uint8)
+    solid = np.argwhere(empty == 0)
+    row, column = np.nonzero(empty & (filled.cover[0, 0] > 0).cpu().numpy())
+    if not len(solid) or not len(row):
+        return filled
+    _, labels = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    beyond = 2 * solid[labels[row, column] - 1] - np.stack([row, column], axis=1)
+    y, x = np.clip(beyond, 0, np.array(empty.shape) - 1).T
+    window = max(3, round(len(rgba) * DETAIL)) | 1
+    mirrored, smooth = (
+        torch.from_numpy(maps[y, x, :3] / np.maximum(maps[y, x, 3:], 1e-3)).to(person)
+        for maps in (rgba, cv2.blur(rgba, (window, window)))
+    )
+    colour = filled.colour.clone()
+    own = colour[0, :, row, column].T
+    alike = torch.exp(-((smooth - own) / ALIKE).square().sum(dim=1))
+    alike = alike * torch.from_numpy(rgba[y, x, 3] > SOLID).to(person)
+    colour[0, :, row, column] = torch.lerp(own, mirrored, alike[:, None]).T
+    return replace(filled, colour=colour)
 
 
 def parted(whole: Layers, person: Layers, head: Layers, torso: Layers) -> tuple[Layers, Layers]:
