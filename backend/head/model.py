@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 REGION_NAMES = ("skin", "eye", "eye_cavity", "mouth_cavity", "tongue", "teeth", "gum")
 SKIN, EYE, EYE_CAVITY, MOUTH_CAVITY, TONGUE, TEETH, GUM = range(7)
+IN_MOUTH = (MOUTH_CAVITY, TONGUE, TEETH, GUM)
 NECK_BEGINS = 0.12  # share of the head's motion above which a vertex belongs to neck or head, not to the torso
 # Share of the head's rotation that the torso, the three neck bones and the head take
 _BONE_SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -46,6 +47,11 @@ class HeadModel:
     def head_share(self) -> np.ndarray:
         """[V] How much of the head's motion each vertex takes: 0 on the torso, 1 on the head."""
         return np.asarray(_BONE_SHARE, np.float32) @ self.bone_weights
+
+    @cached_property
+    def in_mouth(self) -> np.ndarray:
+        """[V] Whether vertices lie in the mouth: its wall, tongue, teeth and gums."""
+        return np.isin(self.region, IN_MOUTH)
 
     def neutral(self, identity: np.ndarray) -> np.ndarray:
         """[80] standard deviations -> [V, 3] the neutral body of that identity."""

@@ -10,14 +10,14 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from backend.avatars.zera.data import EYE_PROFILE_REACH, Canvas, HeadCanvas, SkinAppearance
-from backend.avatars.zera.mouth import like_teeth, mouth_colours, with_rims
+from backend.avatars.zera.mouth import FEW_TEETH, mouth_colours, seen_teeth, with_rims
 from backend.capture.correspondence import correspondence
 from backend.capture.fit import HeadFit
 from backend.capture.lids import UPPER_LEFT, UPPER_RIGHT
 from backend.capture.masks import Masks
 from backend.capture.rasteriser import Hits
 from backend.head.model import EYE, EYE_CAVITY, SKIN, TEETH, HeadModel, head_model
-from backend.head.normals import vertex_normals
+from backend.head.normals import cosines_of_view, vertex_normals
 from backend.head.smooth import laplacian
 from backend.nerf.images import smoothstep
 
@@ -56,8 +56,7 @@ def skin_appearance(
     y = np.clip(pixels[:, 1], 0, canvas.camera.height - 1).astype(int)
     nearest = maximum_filter(np.where(np.isfinite(hits.depth), hits.depth, 0), 3)
     visible = pixels[:, 2] < nearest[y, x] + SURFACE_TOLERANCE
-    to_eye = canvas.camera.position - world
-    cosine = (vertex_normals(world, model.faces) * to_eye).sum(axis=1) / np.linalg.norm(to_eye, axis=1)
+    cosine = cosines_of_view(world, vertex_normals(world, model.faces), canvas.camera)[:, 0]
     confidence = visible * smoothstep(0.12, 0.45, cosine) * smoothstep(0.4, 0.8, masks.person[y, x])
     skin = model.region == SKIN
     confidence *= np.where(skin, 1 - smoothstep(0.2, 0.7, masks.clothes[y, x]), 1.0)
@@ -80,8 +79,8 @@ def skin_appearance(
     to_mouth = np.linalg.norm(model.mean - model.mean[teeth][model.mean[teeth, 1].argmin()], axis=1)
     around_mouth = colour[skin & (confidence > 0.6) & (to_mouth < MOUTH_REACH)]
     light = np.percentile(around_mouth, 75, axis=0) if len(around_mouth) > 8 else brightness
-    seen_teeth = teeth & visible & (canvas.cut[y, x, 2] / 255 > 0.6) & like_teeth(colour, light)
-    enamel = np.percentile(colour[seen_teeth], 80, axis=0) if seen_teeth.sum() > 12 else None
+    shown = visible & seen_teeth(colour, canvas.cut[y, x, 2] / 255, light)
+    enamel = np.percentile(colour[shown], 80, axis=0) if shown.sum() > FEW_TEETH else None
     fallback, lips = with_rims(fallback, canvas.skin[y, x] / 255, np.where(skin, confidence, 0.0))
     fallback = mouth_colours(fallback, light, lips, enamel)
     iris, angle = _irises(model, fit, hits, landmarks, canvas)

@@ -9,7 +9,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filte
 from backend.avatars.zera.scene import Scene
 from backend.capture.masks import Masks
 from backend.capture.masks_fill import decontaminate, fill_layer
-from backend.head.model import EYE, GUM, MOUTH_CAVITY, TEETH, TONGUE, head_model
+from backend.head.model import EYE, IN_MOUTH, head_model
 
 TEMPLES, BEHIND_CHEEKS = 0.02, -0.02  # metres in the head frame: a height, and a depth
 
@@ -102,7 +102,7 @@ def cut_masks(scene: Scene) -> NDArray[np.uint8]:
     model = head_model()
     region = np.where(scene.hits.triangle >= 0, model.region[model.faces[scene.hits.triangle]].max(axis=-1), -1)
     eyes = gaussian_filter((region == EYE).astype(np.float32), 0.7)
-    mouth = gaussian_filter(np.isin(region, (MOUTH_CAVITY, TONGUE, TEETH, GUM)).astype(np.float32), 0.7)
+    mouth = gaussian_filter(np.isin(region, IN_MOUTH).astype(np.float32), 0.7)
     reach = 0.006 * scene.metre
     hull = np.clip(1.5 - distance_transform_edt(scene.masks.person < 0.5) / reach, 0, 1)
     return np.stack([quantised(mask) for mask in (scene.masks.person, eyes, mouth, scene.masks.clothes, hull)], axis=-1)

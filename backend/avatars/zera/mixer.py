@@ -20,8 +20,8 @@ from backend.avatars.zera.data import Person, Reference
 from backend.avatars.zera.levels import CanvasLevels, HeadLevel, Level
 from backend.avatars.zera.sight import Sight
 from backend.capture.lids import BLINKS
-from backend.head.model import GUM, MOUTH_CAVITY, NECK_BEGINS, SKIN, TEETH, TONGUE
-from backend.head.normals import vertex_normals
+from backend.head.model import NECK_BEGINS, SKIN
+from backend.head.normals import cosines_of_view, vertex_normals
 from backend.head.smooth import laplacian
 from backend.nerf.images import smoothstep
 from shared.camera import Camera
@@ -132,8 +132,8 @@ class _Lender:
         self._finer = self._canvas.metre / canvas.metre
         self.view = viewed_from(reference.canvas.camera, reference.head_to_world)
         blinking = np.linalg.norm(person.actions[list(BLINKS)], axis=2).max(axis=0) > LID_TRAVEL
-        self._inside = np.isin(model.region, (MOUTH_CAVITY, TONGUE, TEETH, GUM))
-        self.mobile = self._inside | blinking
+        self._in_mouth = model.in_mouth
+        self.mobile = self._in_mouth | blinking
         place, cosine = _seen(reference, reference.canvas.camera)
         exposure, light = _light(person, main, canvas, self._sight, self._canvas)
         self._exposure = self._canvas.tensor(exposure)
@@ -159,7 +159,7 @@ class _Lender:
             ready: [V] how far the frame calls for what others lend, 0..1.
         """
         # teeth stay where they are while the lips around them move: a mouth is alike as a whole
-        farthest = np.where(self._inside, np.percentile(travel[self._inside], 90), travel)
+        farthest = np.where(self._in_mouth, np.percentile(travel[self._in_mouth], 90), travel)
         alike = np.clip((ALIKE[1] - farthest) / (ALIKE[1] - ALIKE[0]), 0, 1)
         constant = self._constant.clone()
         constant[:, COSINE : COSINE + 1] = self._sight.dimmed(constant[:, COSINE : COSINE + 1], vertices, travel)
@@ -188,9 +188,7 @@ def _angle(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
 def _seen(reference: Reference, camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """World places [V, 3] of a photograph's head, and the cosines [V, 1] of the angles at which it is seen."""
     places = reference.to_world(reference.source_vertices)
-    to_camera = camera.position - places
-    to_camera /= np.linalg.norm(to_camera, axis=1, keepdims=True)
-    return places, (vertex_normals(places, reference.model.faces) * to_camera).sum(axis=1, keepdims=True)
+    return places, cosines_of_view(places, vertex_normals(places, reference.model.faces), camera)
 
 
 def _light(

@@ -27,6 +27,7 @@ LIP_REACH = 0.006  # metres that the lips' colour goes on into the mouth
 LIP_WIDTH, ALONG_LIPS = 0.005, 0.006  # metres, from the line between the lips, and how far colours are averaged
 RIM_SHADE = 0.8  # brightness of lips where they turn inwards
 BRIGHTEST = 0.95
+FEW_TEETH = 12  # vertices: if no more are seen, they tell nothing
 MIDLINE = 0.003  # metres, half the width of the tongue's groove
 
 
@@ -174,12 +175,22 @@ def mouth_colours(
     return colours
 
 
-def like_teeth(colour: NDArray[np.floating], skin: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """[V] whether colours [V, 3] are nearer in hue to enamel's than to the skin's [3], and light: lips are neither."""
+def seen_teeth(
+    colour: NDArray[np.floating], mouth_seen: NDArray[np.floating], skin: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """[V] whether vertices of the teeth show colours that are nearer in hue to enamel's than to the skin's, and light:
+    lips are neither.
+
+    Args:
+        colour: [V, 3] sRGB 0..1 what the photograph shows at the head's vertices.
+        mouth_seen: [V] 0..1 how far it shows the mouth's inside there.
+        skin: [3] the skin's colour around the mouth.
+    """
     enamel = as_lit(np.array(ENAMEL), skin)
     redness = colour[:, 0] / (colour.mean(axis=1) + 1e-6)
     limit = (skin[0] / skin.mean() + enamel[0] / enamel.mean()) / 2
-    return np.asarray((redness < limit + 0.02) & (colour.mean(axis=1) > 0.8 * skin.mean()))
+    like_teeth = (redness < limit + 0.02) & (colour.mean(axis=1) > 0.8 * skin.mean())
+    return np.asarray((head_model().region == TEETH) & (mouth_seen > 0.6) & like_teeth)
 
 
 def as_lit(

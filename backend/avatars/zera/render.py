@@ -37,7 +37,7 @@ from backend.capture.pncc import canonical_head
 from backend.capture.rasteriser import rasteriser
 from backend.compositing.layers import Layers, Samples, cover, merge, merge_apart, over, to_bytes
 from backend.head.model import NECK_BEGINS, bend
-from backend.head.normals import vertex_normals
+from backend.head.normals import cosines_of_view, vertex_normals
 from backend.nerf.images import look_up, smoothstep
 from backend.nerf.volume_rendering import surface_opacity
 from backend.networks.layer_completion import LayerCompletion
@@ -139,7 +139,7 @@ class PersonRenderer:
         1 on the back sheet.
         """
         places = self.person.to_world(shell.vertices)
-        cosine = _cosines(places, vertex_normals(places, shell.faces), self.person.camera)
+        cosine = cosines_of_view(places, vertex_normals(places, shell.faces), self.person.camera)
         cosine[len(cosine) // 2 :] = 1
         return self._tensor(np.concatenate([places, cosine], axis=1))
 
@@ -301,7 +301,7 @@ class PersonRenderer:
         chosen = slice(None) if wanted is None else np.flatnonzero(wanted.reshape(-1)[hits.seen])
         corners = torch.as_tensor(faces.T[:, hits.seen_triangle[chosen]].astype(np.int64), device=self.device)
         weights = self._tensor(hits.seen_barycentric[chosen])
-        cosines = self._tensor(_cosines(vertices, normals, camera))
+        cosines = self._tensor(cosines_of_view(vertices, normals, camera))
         everything = torch.cat([attributes, cosines], dim=1)
         found = everything.index_select(0, corners[0]).mul_(weights[:, :1])
         found += everything.index_select(0, corners[1]).mul_(weights[:, 1:2])
@@ -398,10 +398,3 @@ class PersonRenderer:
         total = torch.zeros(near.size, 4, device=self.device)
         total.index_add_(0, pixel, torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1))
         return total[:, :3] / total[:, 3:].clamp(min=1), (total[:, 3] == FINER**2).float()
-
-
-def _cosines(vertices: NDArray, normals: NDArray, camera: Camera) -> NDArray:
-    """[V, 1] cosines of the angles at which a camera sees vertices [V, 3] with these normals [V, 3]."""
-    to_camera = camera.position - vertices
-    to_camera /= np.linalg.norm(to_camera, axis=1, keepdims=True)
-    return np.asarray((normals * to_camera).sum(axis=1, keepdims=True))

@@ -13,16 +13,15 @@ from torch import Tensor
 from backend.avatars.zera.appearance import BESIDE_OUTLINE, MOUTH_REACH, outlines_around
 from backend.avatars.zera.data import NO_SURFACE, Reference
 from backend.avatars.zera.levels import AnyLevel, CanvasLevels, HeadLevel
-from backend.avatars.zera.mouth import LOWER_LIP, like_teeth
+from backend.avatars.zera.mouth import FEW_TEETH, LOWER_LIP, seen_teeth
 from backend.capture.correspondence import correspondence
-from backend.head.model import EYE_CAVITY, GUM, MOUTH_CAVITY, SKIN, TEETH, TONGUE, head_model
+from backend.head.model import EYE_CAVITY, SKIN, head_model
 from backend.head.normals import vertex_areas
 from backend.nerf.images import look_up, smoothstep
 from shared.arkit import ARKIT_INDEX
 
 JAW_OPEN, MOUTH_IS_OPEN = ARKIT_INDEX["jawOpen"], 0.4
 BORROWED_REACH = 0.003  # metres that things move until nothing is left on them of what the photograph shows there
-FEW_TEETH = 12  # vertices
 
 
 @dataclass(frozen=True)
@@ -104,14 +103,10 @@ class Sight:
         """
         # skin stretched to twice its area has little of the photograph to show
         spread = self.canvas.tensor(self._source_areas / (vertex_areas(vertices, self._faces) + 1e-12)).clamp(max=1)
-        changed = np.where(self._inside, np.maximum(travel, travel[_lower_lip()]), travel)
+        in_mouth = self.reference.model.in_mouth
+        changed = np.where(in_mouth, np.maximum(travel, travel[_lower_lip()]), travel)
         leaving = self._borrowed * np.clip(changed / BORROWED_REACH, 0, 1)
         return cosines * spread[:, None] ** 1.5 * (1 - self.canvas.tensor(leaving)[:, None])
-
-    @cached_property
-    def _inside(self) -> NDArray[np.bool_]:
-        """[V] whether vertices lie in the mouth."""
-        return np.isin(self.reference.model.region, (MOUTH_CAVITY, TONGUE, TEETH, GUM))
 
     @cached_property
     def _borrowed(self) -> NDArray[np.float64]:
@@ -124,7 +119,7 @@ class Sight:
         borrowed = (model.region == EYE_CAVITY).astype(float)
         if self.reference.coefficients[JAW_OPEN] < MOUTH_IS_OPEN:
             rides_on_jaw = np.linalg.norm(model.actions[JAW_OPEN], axis=1) > 0.004
-            borrowed[self._inside & (rides_on_jaw if self._shows_teeth else True)] = 1
+            borrowed[model.in_mouth & (rides_on_jaw if self._shows_teeth else True)] = 1
         return borrowed
 
     @cached_property
@@ -138,8 +133,7 @@ class Sight:
         colour, mouth_seen = reference.canvas.skin[y, x] / 255, reference.canvas.cut[y, x, 2] / 255
         front = world[_lower_lip()] - world
         around = (model.region == SKIN) & (np.linalg.norm(front, axis=1) < MOUTH_REACH) & (mouth_seen < 0.1)
-        teeth = (model.region == TEETH) & (mouth_seen > 0.6)
-        return int(like_teeth(colour[teeth], np.percentile(colour[around], 75, axis=0)).sum()) > FEW_TEETH
+        return int(seen_teeth(colour, mouth_seen, np.percentile(colour[around], 75, axis=0)).sum()) > FEW_TEETH
 
     @cached_property
     def _source_areas(self) -> NDArray[np.float64]:

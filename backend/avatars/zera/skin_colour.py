@@ -17,7 +17,7 @@ from backend.avatars.zera.mixer import Mixer
 from backend.avatars.zera.mouth import light_in_mouth
 from backend.avatars.zera.sight import Sight
 from backend.capture.lids import above_openings
-from backend.head.model import EYE, EYE_CAVITY, GUM, MOUTH_CAVITY, TEETH, TONGUE
+from backend.head.model import EYE, EYE_CAVITY
 from backend.nerf.images import look_up, smoothstep
 
 # columns of the attributes
@@ -89,7 +89,7 @@ class SkinColour:
             skin.fallback,
             directions - irises * is_eye[:, None],
             is_eye[:, None],
-            self._inside[:, None],
+            model.in_mouth[:, None],
             (model.region == EYE_CAVITY)[:, None],
             skin.smooth[model.mirror],
             self._lids[0],
@@ -175,11 +175,6 @@ class SkinColour:
         radius = 2 * torch.asin(chord / 2) / self.person.skin.iris_angle
         place = torch.stack([radius / EYE_PROFILE_REACH, torch.full_like(radius, 0.5)], 1)
         return look_up(self._eye_profile, place)
-
-    @cached_property
-    def _inside(self) -> NDArray[np.bool_]:
-        """[V] whether vertices lie in the mouth."""
-        return np.isin(self.person.model.region, (MOUTH_CAVITY, TONGUE, TEETH, GUM))
 
     @cached_property
     def _lids(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
