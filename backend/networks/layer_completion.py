@@ -49,6 +49,12 @@ class LayerCompletionConfig:
     side: int = 256
 
 
+def padded(maps: Tensor, view: Tensor, scale: int = 1) -> Tensor:
+    """[C, H / s, W / s] maps of a view [16, H, W] of any size -> [1, C, H' / s, W' / s], as large as networks need."""
+    tall, wide = (-(-length // DIVISOR) * DIVISOR // scale for length in view.shape[1:])
+    return F.pad(maps, (0, wide - maps.shape[2], 0, tall - maps.shape[1]))[None]
+
+
 def room(person: Tensor) -> Tensor:
     """[B, 4, H, W] premultiplied -> [B, 1, H, W] how far nobody is there, softly, 0..1."""
     return 1 - _mean(person[:, 3:], SOFTNESS).clamp(0, 1)

@@ -22,17 +22,18 @@ from backend.nerf.images import smoothstep
 from backend.networks.layer_completion import (
     CANONICAL,
     CHANNELS,
-    DIVISOR,
     HEAD,
     MOST_TRAVEL,
     NORMAL,
     TORSO,
     TRAVEL,
     TRUST,
+    VEIL,
     Filling,
     LayerCompletion,
     LayerCompletionConfig,
     filling,
+    padded,
 )
 from backend.networks.low_rank import Factors, adapted
 from backend.weights import network_in_use
@@ -175,10 +176,7 @@ def completed(
         height: of the frame, pixels.
     """
     tall, wide = view.shape[1:]
-    taller, wider = (-(-length // DIVISOR) * DIVISOR for length in (tall, wide))
-    padded = F.pad(view, (0, wider - wide, 0, taller - tall))[None]
-    beside = F.pad(source, (0, wider // 2 - source.shape[2], 0, taller // 2 - source.shape[1]))[None]
-    residual = network(padded, beside)[:, :, :tall, :wide] * moved(view, turn)
+    residual = network(padded(view, view), padded(source, view, 2))[:, :, :tall, :wide] * moved(view, turn)
     rgba = torch.cat([person.rgb, person.alpha[:, None]], dim=1).T.reshape(1, 4, height, -1)
     filled = textured(filling(residual, view[None]).resized((height, rgba.shape[3])), rgba[0])
     whole = filled.behind(rgba)[0].reshape(4, -1).T
@@ -194,11 +192,14 @@ def textured(filled: Filling, person: Tensor) -> Filling:
         filled: of the frame, [1, 1, H, W] and [1, 3, H, W].
         person: [4, H, W] premultiplied, without it.
     """
+    seen = (filled.cover[0, 0] > VEIL[0]) & (person[3] < SOLID)
+    if not bool(seen.any()):
+        return filled
+    row, column = np.nonzero(seen.cpu().numpy())
     rgba = person.permute(1, 2, 0).contiguous().cpu().numpy()
     empty = (rgba[..., 3] < SOLID).astype(np.uint8)
     solid = np.argwhere(empty == 0)
-    row, column = np.nonzero(empty & (filled.cover[0, 0] > 0).cpu().numpy())
-    if not len(solid) or not len(row):
+    if not len(solid):
         return filled
     _, labels = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     beyond = 2 * solid[labels[row, column] - 1] - np.stack([row, column], axis=1)

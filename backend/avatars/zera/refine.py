@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
@@ -34,6 +33,7 @@ from backend.networks.layer_completion import (
     TORSO,
     LayerCompletion,
     lifted_person,
+    padded,
     room,
 )
 from backend.networks.low_rank import changed_weights, fresh_factors
@@ -160,13 +160,13 @@ def _moments(
         truth, clothes = (torch.from_numpy(maps).permute(2, 0, 1).to(device) for maps in _truth(each, view.shape[1:]))
         # who turns may have turned the head or all of themselves
         weight = (1 - clothes) * (1 - view[TORSO.stop - 1 : TORSO.stop])
-        known.append(_padded(view, source, differs, truth, weight))
+        known.append(_moment(view, source, differs, truth, weight))
     random = np.random.default_rng(seed)
     for index in range(IMAGINED):
         progress(1 - 1 / len(seen) * (1 - index / IMAGINED), "looking from elsewhere")
         turn = TURNS * np.append(random.normal(size=2), random.uniform(-1, 1))
         view, differs = whole.view(FrameRequest(rotation=turn.astype(np.float32)), side)
-        imagined.append(_padded(view, source, differs, view[:0], view[:0]))
+        imagined.append(_moment(view, source, differs, view[:0], view[:0]))
     return known, imagined
 
 
@@ -193,15 +193,9 @@ def _truth(seen: Seen, size: tuple[int, ...]) -> tuple[NDArray[np.float32], NDAr
     return small, clothes[..., None]
 
 
-def _padded(view: Tensor, source: Tensor, differs: float, truth: Tensor, weight: Tensor) -> Moment:
-    """A moment of maps [C, h, w] of any size, as large as the network needs them."""
-    tall, wide = (-(-length // DIVISOR) * DIVISOR for length in view.shape[1:])
-
-    def grown(maps: Tensor, scale: int) -> Tensor:
-        room_below, room_right = tall // scale - maps.shape[1], wide // scale - maps.shape[2]
-        return F.pad(maps, (0, room_right, 0, room_below))[None]
-
-    return Moment(grown(view, 1), grown(source, 2), differs, grown(truth, 1), grown(weight, 1))
+def _moment(view: Tensor, source: Tensor, differs: float, truth: Tensor, weight: Tensor) -> Moment:
+    """A moment of maps [C, h, w] of any size."""
+    return Moment(padded(view, view), padded(source, view, 2), differs, padded(truth, view), padded(weight, view))
 
 
 def _residual(network: LayerCompletion, weights: dict[str, Tensor], moment: Moment) -> Tensor:
