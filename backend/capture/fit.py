@@ -154,13 +154,12 @@ def fit_pose(head: HeadFit, face: FaceLandmarks, steps: int = 14) -> NDArray[np.
     """
     model, marks = head_model(), correspondence()
     view = View.start(face, (head.camera.width, head.camera.height), float(head.camera.intrinsics[0, 0]))
-    places = np.asarray(marks.on(model.expressed(head.neutral, head.coefficients)), np.float64)
+    view.coefficients = head.coefficients
+    neutral, actions = (np.asarray(marks.on(each), np.float64) for each in (head.neutral, model.actions))
     # how far a chin dropped, the first picture told only roughly
-    trust = landmark_trust(marks.spread) / (1 + (mobility(marks.on(model.actions)) / LOOSE) ** 2)
-    nothing = np.zeros((0, LANDMARKS, 3))
+    trust = landmark_trust(marks.spread) / (1 + (mobility(actions) / LOOSE) ** 2)
     for _ in range(steps):
-        precision = trust * _facing(view)
-        rows, error = equations(view, places, nothing, np.zeros((ACTIONS, LANDMARKS, 3)), precision)
+        rows, error = equations(view, neutral, np.zeros((0, LANDMARKS, 3)), actions, trust * _facing(view))
         change, *_ = np.linalg.lstsq(rows[:, ACTIONS:], error, rcond=None)
         view.move(np.append(np.zeros(ACTIONS), change))
     return view.head_to_world

@@ -92,9 +92,9 @@ def score_person(seed: int, sheet: Path, size: int, progress: Progress, referenc
     person = make_person(seed)
     shots = draw_views(person, size)
     source = render(person, shots[SOURCE])
-    others = draw_views(person, size, REFERENCES).values()
-    references_shown = [source.rgb, *(render(person, shot).rgb for shot in list(others)[: references - 1])]
-    avatars = avatars_compared(references_shown, str(seed), part(progress, 0.05, 0.4))
+    further = draw_views(person, size, dict(list(REFERENCES.items())[: references - 1]))
+    photographs = [source.rgb, *(render(person, shot).rgb for shot in further.values())]
+    avatars = avatars_compared(photographs, str(seed), part(progress, 0.05, 0.4))
     score = PersonScore(seed, dict(person.style), matches={**{method: {} for method in avatars}, STILL: {}})
     pictures = []
     for count, (name, shot) in enumerate(shots.items()):

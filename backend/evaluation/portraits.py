@@ -133,18 +133,17 @@ class _Sitting:
     def turn(self, source: HeadFit | None) -> None:
         """Turn the head and fit it again: the head of the ``source`` view, with its shape and expression."""
         score = self.score
-        rest = None if source is None else _angles(source.head_to_world)
         for label, asked in TURNS.items():
             frame = self.shoot(label, turn=asked)
             score.hole_pixels = max(score.hole_pixels, _hole_pixels(frame))
             face = _face(frame.rgba)
             score.turn_errors[label] = score.rotation_errors[label] = None
-            off_axis = 0.0 if rest is None else metrics.off_axis(rest, np.asarray(asked))
+            off_axis = 0.0 if source is None else metrics.off_axis(_angles(source.head_to_world), np.asarray(asked))
             if off_axis > MEASURABLE_TURN:
                 score.off_axis[label] = off_axis
             good, note = label in score.off_axis, "no face found"
-            if source is not None and rest is not None and face is not None:
-                measured = metrics.relative_turn(_angles(fit_pose(source, face)), rest)
+            if source is not None and face is not None:
+                measured = metrics.relative_turn(_angles(fit_pose(source, face)), _angles(source.head_to_world))
                 axis = int(np.argmax(np.abs(asked)))
                 error = float(abs(measured[axis] - asked[axis]))
                 score.turn_errors[label] = error
